@@ -1,0 +1,3 @@
+"""What every test can ask for. Servers and the browser come from tests/servers.py."""
+
+pytest_plugins = ["tests.servers"]
