@@ -1,1 +1,1 @@
-"""Who answers, and who leads: presence, queues, routing, offers, assignments, macros, workspace, wallboard, staffing."""
+"""Who answers, and who leads: presence, queues, routing, offers, assignments, macros, workspace, wallboard."""
