@@ -1,0 +1,294 @@
+"""Who answers: teams, skills, queues, presence, and the work that waits for or holds an agent."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from helpdesk import clock
+from helpdesk.db import Base
+
+
+class PresenceState(enum.StrEnum):
+    AVAILABLE = "available"
+    AWAY = "away"
+    NOT_RESPONDING = "not_responding"
+    WRAP_UP = "wrap_up"
+    OFFLINE = "offline"
+
+
+class ItemState(enum.StrEnum):
+    WAITING = "waiting"
+    OFFERED = "offered"
+    ASSIGNED = "assigned"
+    DONE = "done"
+
+
+class OfferState(enum.StrEnum):
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class Team(Base):
+    __tablename__ = "team"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+
+
+class TeamMember(Base):
+    __tablename__ = "team_member"
+
+    team_id: Mapped[int] = mapped_column(ForeignKey("team.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+
+
+class Skill(Base):
+    """Something an agent can do at a level: a language, a product."""
+
+    __tablename__ = "skill"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+
+
+class AgentProfile(Base):
+    """What an agent can carry. `load` counts the weights of held, offered and wrapped-up work assigned by routing, guarded against `capacity`."""
+
+    __tablename__ = "agent_profile"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    capacity: Mapped[int] = mapped_column(default=6)
+    load: Mapped[int] = mapped_column(default=0)
+    channel_caps: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    signature: Mapped[str] = mapped_column(Text, default="")
+    after_send: Mapped[str] = mapped_column(String(5), default="stay")
+    shortcuts: Mapped[bool] = mapped_column(Boolean, default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+    # Routing raises the load only where it fits; work given by hand is not counted here.
+    __table_args__ = (CheckConstraint("load >= 0", name="load_not_negative"),)
+
+
+class AgentSkill(Base):
+    __tablename__ = "agent_skill"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    skill_id: Mapped[int] = mapped_column(ForeignKey("skill.id"), primary_key=True)
+    level: Mapped[int] = mapped_column(default=1)
+
+    __table_args__ = (Index("ix_agent_skill_skill_id", "skill_id", "level"),)
+
+
+class Queue(Base):
+    """Where work waits. `requirements` maps a skill's id to the least level; `steps` widen them with age: [{"requirements": {...}, "until_age_s": 60}]."""
+
+    __tablename__ = "queue"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    name_ru: Mapped[str] = mapped_column(String(120), default="")
+    requirements: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    steps: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    tier: Mapped[int] = mapped_column(default=1)
+    target_s: Mapped[int] = mapped_column(default=4 * 3600)
+    service_target: Mapped[float] = mapped_column(Float, default=0.8)
+    acceptance: Mapped[str] = mapped_column(String(9), default="offer")
+    offer_s: Mapped[int] = mapped_column(default=30)
+    weights: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    overflow_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
+    prefers_proficiency: Mapped[bool] = mapped_column(Boolean, default=False)
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+    __table_args__ = (CheckConstraint("acceptance IN ('offer', 'automatic', 'pull')", name="acceptance"),)
+
+
+class QueueMember(Base):
+    __tablename__ = "queue_member"
+
+    queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+
+    __table_args__ = (Index("ix_queue_member_user_id", "user_id"),)
+
+
+class Presence(Base):
+    """Whether an agent can be reached. A row with a time to live: without a heartbeat before `expires_at` the agent counts as offline."""
+
+    __tablename__ = "presence"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    state: Mapped[PresenceState] = mapped_column(default=PresenceState.OFFLINE)
+    reason: Mapped[str] = mapped_column(String(60), default="")
+    since: Mapped[datetime] = mapped_column(default=clock.now)
+    idle_since: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
+
+
+class Signature(Base):
+    """What an item asks for, interned: few exist, however many items wait. `shape` is its canonical text."""
+
+    __tablename__ = "signature"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shape: Mapped[str] = mapped_column(String(500), unique=True)
+    channel: Mapped[str] = mapped_column(String(8))
+    queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"), index=True)
+    requirements: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    step: Mapped[int] = mapped_column(default=0)
+
+
+class WorkItem(Base):
+    """Work that waits for, or holds, an agent. Ordered by (tier, vkey, enqueued_at, id); `vkey` is epoch milliseconds and does not depend on now."""
+
+    __tablename__ = "work_item"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    channel: Mapped[str] = mapped_column(String(8))
+    queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"))
+    signature_id: Mapped[int] = mapped_column(ForeignKey("signature.id"))
+    tier: Mapped[int] = mapped_column(default=1)
+    vkey: Mapped[int]
+    enqueued_at: Mapped[datetime]
+    step: Mapped[int] = mapped_column(default=0)
+    weight: Mapped[int] = mapped_column(default=1)
+    state: Mapped[ItemState] = mapped_column(default=ItemState.WAITING)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    sticky_user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    why: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (
+        Index("uq_work_item_live", "ticket_id", "channel", unique=True, sqlite_where=sql("state <> 'done'"), postgresql_where=sql("state <> 'done'")),
+        Index("ix_work_item_head", "signature_id", "tier", "vkey", "enqueued_at", "id", sqlite_where=sql("state = 'waiting'"), postgresql_where=sql("state = 'waiting'")),
+        Index("ix_work_item_user", "user_id", sqlite_where=sql("state IN ('offered','assigned')"), postgresql_where=sql("state IN ('offered','assigned')")),
+        Index("ix_work_item_queue", "queue_id", "enqueued_at", sqlite_where=sql("state = 'waiting'"), postgresql_where=sql("state = 'waiting'")),
+    )  # fmt: skip
+
+
+class Offer(Base):
+    """Work held out to one agent until `expires_at`. The database allows one open or accepted offer per item."""
+
+    __tablename__ = "offer"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"))
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    state: Mapped[OfferState] = mapped_column(default=OfferState.OFFERED)
+    offered_at: Mapped[datetime] = mapped_column(default=clock.now)
+    expires_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    why: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (
+        Index("uq_offer_open", "item_id", unique=True, sqlite_where=sql("state IN ('offered','accepted')"), postgresql_where=sql("state IN ('offered','accepted')")),
+        Index("ix_offer_user", "user_id", sqlite_where=sql("state = 'offered'"), postgresql_where=sql("state = 'offered'")),
+        Index("ix_offer_expiry", "expires_at", sqlite_where=sql("state = 'offered'"), postgresql_where=sql("state = 'offered'")),
+    )  # fmt: skip
+
+
+class Assignment(Base):
+    """The period during which one agent owns an item. `how`: offer, automatic, manual, reply, transfer. `counted` says whether it weighs on the guarded load."""
+
+    __tablename__ = "assignment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"))
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    started_at: Mapped[datetime] = mapped_column(default=clock.now)
+    ended_at: Mapped[datetime | None]
+    how: Mapped[str] = mapped_column(String(10))
+    counted: Mapped[bool] = mapped_column(Boolean, default=True)
+    weight: Mapped[int] = mapped_column(default=1)
+    why: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (
+        Index(
+            "uq_assignment_open",
+            "item_id",
+            unique=True,
+            sqlite_where=sql("ended_at IS NULL"),
+            postgresql_where=sql("ended_at IS NULL"),
+        ),
+        Index("ix_assignment_user", "user_id", "started_at"),
+    )
+
+
+class Exclusion(Base):
+    """An agent who is not asked again about an item for a while."""
+
+    __tablename__ = "exclusion"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    until: Mapped[datetime]
+
+
+class Notification(Base):
+    """Something that happened for an agent while they were not looking."""
+
+    __tablename__ = "notification"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    read_at: Mapped[datetime | None]
+    event_id: Mapped[int | None]
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "event_id", "kind"),
+        Index(
+            "ix_notification_unread",
+            "user_id",
+            "at",
+            sqlite_where=sql("read_at IS NULL"),
+            postgresql_where=sql("read_at IS NULL"),
+        ),
+    )
+
+
+class Draft(Base):
+    """What an agent is writing and has not sent."""
+
+    __tablename__ = "draft"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), default="reply")
+    body: Mapped[str] = mapped_column(Text, default="")
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
+class Seen(Base):
+    """Up to which message an agent has read a ticket; what is newer shows as unread."""
+
+    __tablename__ = "seen"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    message_id: Mapped[int] = mapped_column(default=0)
+
+
+class Viewer(Base):
+    """Who has a ticket open, and whether they are replying. Believed for 30 s after `seen_at`."""
+
+    __tablename__ = "viewer"
+
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(String(8), default="viewing")
+    seen_at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -1,0 +1,395 @@
+"""Every domain event, on one page, in the order of a ticket's life. Read aloud it is the product's story.
+
+Fields are ids, enumerations and numbers only: an erased person must not live on in the history. A change states the old and the new value.
+"""
+
+from __future__ import annotations
+
+from helpdesk.actor import Actor
+from helpdesk.events import event
+
+# --- a customer appears -----------------------------------------------------------------------------------------------------------------
+
+
+@event
+class ContactAdded:
+    """A person is known to the desk for the first time."""
+
+    contact_id: int
+    by: Actor
+
+
+@event
+class ContactChanged:
+    """Somebody changed what we know about a person. `fields` are column names, without their values."""
+
+    contact_id: int
+    by: Actor
+    fields: tuple[str, ...] = ()
+
+
+@event
+class OrganizationAdded:
+    """A company is known to the desk for the first time."""
+
+    organization_id: int
+    by: Actor
+
+
+# --- a ticket's life --------------------------------------------------------------------------------------------------------------------
+
+
+@event
+class TicketOpened:
+    """A request arrived and became a ticket."""
+
+    ticket_id: int
+    contact_id: int
+    queue_id: int
+    inbox_id: int
+    channel: str
+    status: str
+    priority: str
+    by: Actor
+    organization_id: int | None = None
+
+
+@event
+class CustomerWrote:
+    """The customer added a message to an existing ticket. `reopened` says whether that brought it back."""
+
+    ticket_id: int
+    contact_id: int
+    message_id: int
+    by: Actor
+    reopened: bool = False
+
+
+@event
+class AgentReplied:
+    """An agent answered the customer. The channel's door sends it; `not_before` passes first, so that it can be undone."""
+
+    ticket_id: int
+    message_id: int
+    by: Actor
+    contact_id: int | None = None
+    first: bool = False
+
+
+@event
+class ReplyWithdrawn:
+    """The agent took a reply back before it left."""
+
+    ticket_id: int
+    message_id: int
+    by: Actor
+
+
+@event
+class NoteAdded:
+    """An agent wrote to colleagues. Customers never see it."""
+
+    ticket_id: int
+    message_id: int
+    by: Actor
+
+
+@event
+class StatusChanged:
+    """The ticket moved between new, open, pending and on hold."""
+
+    ticket_id: int
+    old: str
+    new: str
+    by: Actor
+
+
+@event
+class PriorityChanged:
+    """Somebody made the ticket more or less urgent."""
+
+    ticket_id: int
+    old: str
+    new: str
+    by: Actor
+
+
+@event
+class TicketMoved:
+    """The ticket went to another queue."""
+
+    ticket_id: int
+    old: int
+    new: int
+    by: Actor
+
+
+@event
+class TicketAssigned:
+    """An agent owns the ticket now. `old` and `new` are users; `how` is offer, automatic, manual, reply or transfer."""
+
+    ticket_id: int
+    old: int | None
+    new: int | None
+    how: str
+    by: Actor
+    user_id: int | None = None
+
+
+@event
+class SubjectChanged:
+    """The ticket got a better name."""
+
+    ticket_id: int
+    by: Actor
+
+
+@event
+class TicketSolved:
+    """An agent, or the customer, says the request is answered. The customer reopens it by writing again."""
+
+    ticket_id: int
+    old: str
+    by: Actor
+
+
+@event
+class TicketReopened:
+    """It was not answered after all."""
+
+    ticket_id: int
+    old: str
+    by: Actor
+
+
+@event
+class TicketClosed:
+    """Nothing more will be said here; writing again opens a new ticket."""
+
+    ticket_id: int
+    old: str
+    by: Actor
+
+
+# --- who answers ------------------------------------------------------------------------------------------------------------------------
+
+
+@event
+class ItemQueued:
+    """Work waits for an agent."""
+
+    ticket_id: int
+    item_id: int
+    queue_id: int
+    by: Actor
+
+
+@event
+class OfferMade:
+    """Work is held out to one agent."""
+
+    ticket_id: int
+    offer_id: int
+    item_id: int
+    user_id: int
+    by: Actor
+
+
+@event
+class OfferAccepted:
+    """The agent took it."""
+
+    ticket_id: int
+    offer_id: int
+    user_id: int
+    by: Actor
+
+
+@event
+class OfferDeclined:
+    """The agent would rather not, and said why."""
+
+    ticket_id: int
+    offer_id: int
+    user_id: int
+    by: Actor
+    reason: str = ""
+
+
+@event
+class OfferExpired:
+    """Nobody reacted in time; the work waits again, with its place kept."""
+
+    ticket_id: int
+    offer_id: int
+    user_id: int
+    by: Actor
+
+
+@event
+class AssignmentEnded:
+    """An agent no longer owns the work: solved, transferred or handed back. Their capacity is free again."""
+
+    ticket_id: int
+    item_id: int
+    user_id: int
+    how: str
+    by: Actor
+
+
+@event
+class PresenceChanged:
+    """An agent became available, away, not responding, wrapping up or offline."""
+
+    user_id: int
+    old: str
+    new: str
+    by: Actor
+    reason: str = ""
+
+
+# --- how it was -------------------------------------------------------------------------------------------------------------------------
+
+
+@event
+class SurveySent:
+    """The customer was asked how it was."""
+
+    ticket_id: int
+    contact_id: int
+    survey_id: int
+    by: Actor
+
+
+@event
+class TicketRated:
+    """The customer told us how it was."""
+
+    ticket_id: int
+    contact_id: int
+    rating_id: int
+    score: int
+    by: Actor
+
+
+# --- what we know -----------------------------------------------------------------------------------------------------------------------
+
+
+@event
+class ArticlePublished:
+    """A revision of an article is public, or visible to its audience."""
+
+    article_id: int
+    revision: int
+    by: Actor
+
+
+@event
+class ArticleWithdrawn:
+    """An article is no longer shown."""
+
+    article_id: int
+    by: Actor
+
+
+# --- mail -------------------------------------------------------------------------------------------------------------------------------
+
+
+@event
+class MailStored:
+    """A mail's bytes are safe; understanding them comes next."""
+
+    arrival_id: int
+    by: Actor
+
+
+@event
+class MailQuarantined:
+    """A mail could not be understood, or must not be acted on without a person."""
+
+    arrival_id: int
+    by: Actor
+    why: str = ""
+
+
+@event
+class MailQueued:
+    """A mail wants to leave."""
+
+    outgoing_id: int
+    by: Actor
+    ticket_id: int | None = None
+
+
+@event
+class MailSent:
+    """The mail server took it."""
+
+    outgoing_id: int
+    by: Actor
+    ticket_id: int | None = None
+
+
+@event
+class MailFailed:
+    """The mail server refused it for good, or we stopped trying."""
+
+    outgoing_id: int
+    by: Actor
+    ticket_id: int | None = None
+
+
+@event
+class DeliveryFailed:
+    """A delivery report says that a customer's address did not take our mail. `status` is RFC 3463's, such as 5.1.1."""
+
+    contact_id: int
+    by: Actor
+    ticket_id: int | None = None
+    status: str = ""
+
+
+# --- the house itself -------------------------------------------------------------------------------------------------------------------
+
+
+@event
+class UserInvited:
+    """Somebody may join the desk."""
+
+    user_id: int
+    role: str
+    by: Actor
+
+
+@event
+class UserChanged:
+    """A person's role, teams or rights changed."""
+
+    user_id: int
+    by: Actor
+    old: str = ""
+    new: str = ""
+
+
+@event
+class UserDeactivated:
+    """A person may no longer sign in; their sessions and sockets end."""
+
+    user_id: int
+    by: Actor
+
+
+@event
+class SignedIn:
+    """A person signed in."""
+
+    user_id: int
+    by: Actor
+
+
+@event
+class SettingsChanged:
+    """An administrator changed how the desk works. `what` names the screen or record."""
+
+    by: Actor
+    what: str = ""

@@ -1,0 +1,295 @@
+"""The one base: engine, mapped types, and the only place that commits.
+
+`transaction()` wraps one verb: everything it writes becomes durable together, then (and only then) pushes and nudges go out.
+`read()` is the same for looking, and refuses writes. Inside either, `session()` is the current SQLAlchemy session.
+
+SQLite allows one writer. Inside a process a lock hands out turns, because SQLite's own busy wait would stop the whole event loop;
+against other processes BEGIN IMMEDIATE is tried again cooperatively. Nothing may wait for the network, a subprocess or a person while a
+transaction is open.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import enum
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Enum, Integer, MetaData, create_engine, event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session, registry
+from sqlalchemy.types import JSON, TypeDecorator
+
+from helpdesk.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+#: 64-bit keys; SQLite autoincrements only its own INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+LOCK_PATIENCE_S = 30.0
+POOL_PATIENCE_S = 2.0
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC on both engines; a naive one is refused before it can lie."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table's base; constraints are named so that migrations can find them on both engines."""
+
+    registry = registry(
+        type_annotation_map={
+            datetime: UtcDateTime,
+            dict[str, Any]: JSON,
+            list[str]: JSON,
+            int: Id,
+            # Enumerations are stored as their words; a new word needs no change of a database type.
+            enum.StrEnum: Enum(enum.StrEnum, native_enum=False, length=16, values_callable=lambda words: [w.value for w in words]),
+        }
+    )
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Unit:
+    """One open transaction: its session and what happens around its end."""
+
+    def __init__(self, session: Session, *, writes: bool) -> None:
+        self.session = session
+        self.writes = writes
+        self.doomed = False
+        #: Run inside the transaction just before it commits.
+        self.before_commit: list[Callable[[], None]] = []
+        #: Run after it committed, outside any transaction; their failures are logged and change nothing.
+        self.after_commit: list[Callable[[], None]] = []
+        self.notes: dict[str, Any] = {}
+
+
+_engine: Engine | None = None
+_unit: contextvars.ContextVar[Unit | None] = contextvars.ContextVar("unit", default=None)
+_writing = threading.RLock()
+
+
+def connect(url: str, *, pool_size: int = 10) -> Engine:
+    """Bind this process to its database. Called once by the factory, and again by tests that change databases."""
+    global _engine, _writing
+    disconnect()
+    _writing = threading.RLock()  # made now, so that it is gevent's where `serve` has patched threading
+    if url.startswith("sqlite"):
+        _engine = create_engine(
+            url,
+            pool_size=5,
+            max_overflow=20,
+            pool_timeout=POOL_PATIENCE_S,
+            connect_args={"timeout": 0, "check_same_thread": False},
+        )
+        event.listen(_engine, "connect", _prepare_sqlite)
+        event.listen(_engine, "begin", _begin_sqlite)
+    else:
+        _engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=5,
+            pool_timeout=POOL_PATIENCE_S,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5},
+        )
+    return _engine
+
+
+def disconnect() -> None:
+    """Close every connection of this process."""
+    global _engine
+    if _engine is not None:
+        _engine.dispose()
+        _engine = None
+
+
+def engine() -> Engine:
+    """The bound engine. Raises Unavailable before `connect`."""
+    if _engine is None:
+        raise Unavailable("no database is connected")
+    return _engine
+
+
+def session() -> Session:
+    """The session of the transaction we are in. Outside one there is nothing to talk to, and that is a fault in our code."""
+    return unit().session
+
+
+def unit() -> Unit:
+    current = _unit.get()
+    if current is None:
+        raise RuntimeError("no transaction is open here: the edge opens one with db.transaction() or db.read()")
+    return current
+
+
+def in_transaction() -> bool:
+    return _unit.get() is not None
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One unit of work: commits at the end, rolls back on an error or after `doom()`. A nested one joins the outer.
+
+    Raises Unavailable when the database cannot be had; then nothing of the unit was kept.
+    """
+    outer = _unit.get()
+    if outer is not None:
+        if not outer.writes:
+            raise RuntimeError("this code only reads: what reading leaves behind goes through web.later()")
+        yield outer.session
+        return
+    done: Unit | None = None
+    with _turn(), Session(engine(), expire_on_commit=False) as opened:
+        current = Unit(opened, writes=True)
+        token = _unit.set(current)
+        try:
+            with _failures_told():
+                opened.connection()  # begins now: the turn must cover the whole transaction
+                yield opened
+                if current.doomed:
+                    opened.rollback()
+                else:
+                    while current.before_commit:
+                        opened.flush()
+                        current.before_commit.pop(0)()
+                    opened.commit()
+                    done = current
+        finally:
+            _unit.reset(token)
+    if done is not None:
+        _run_after(done)
+
+
+@contextmanager
+def read() -> Iterator[Session]:
+    """A snapshot to look at. Writing in it is an error. Joins an open transaction."""
+    outer = _unit.get()
+    if outer is not None:
+        yield outer.session
+        return
+    options = {"postgresql_readonly": True} if engine().dialect.name == "postgresql" else {"reading": True}
+    with Session(engine().execution_options(**options), expire_on_commit=False, autoflush=False) as opened:
+        token = _unit.set(Unit(opened, writes=False))
+        try:
+            with _failures_told():
+                yield opened
+                if opened.new or opened.dirty or opened.deleted:
+                    raise RuntimeError("something was changed while only reading")
+        finally:
+            _unit.reset(token)
+
+
+def doom() -> None:
+    """The answer will be a refusal: whatever this transaction wrote must not stay."""
+    unit().doomed = True
+
+
+def after_commit(call: Callable[[], None]) -> None:
+    """Do something best-effort once the current transaction is durable."""
+    unit().after_commit.append(call)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """A block that must not see the surrounding transaction: streams and follow-ups that open their own."""
+    token = _unit.set(None)
+    try:
+        yield
+    finally:
+        _unit.reset(token)
+
+
+def _run_after(done: Unit) -> None:
+    for call in done.after_commit:
+        try:
+            call()
+        except Exception:
+            log.exception("after the commit")
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """SQLite's only writer's seat, inside this process."""
+    if engine().dialect.name != "sqlite":
+        yield
+        return
+    if not _writing.acquire(timeout=LOCK_PATIENCE_S):
+        raise Unavailable("the database has been busy for too long")
+    try:
+        yield
+    finally:
+        _writing.release()
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """A lost database or a full disk becomes an answer; other database errors are faults of ours and stay loud."""
+    try:
+        yield
+    except OperationalError as wrong:
+        log.error("the database failed: %s", wrong.orig)
+        raise Unavailable("the database does not answer or has no room left; nothing of this was saved") from wrong
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late and loses updates
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-16000")
+    cursor.execute("PRAGMA journal_size_limit=67108864")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+    if reading:
+        connection.exec_driver_sql("BEGIN")
+        return
+    until = time.monotonic() + LOCK_PATIENCE_S
+    pause = 0.002
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as busy:
+            if "locked" not in str(busy.orig) or time.monotonic() > until:
+                raise
+            time.sleep(pause)  # cooperative under gevent, unlike SQLite's busy handler
+            pause = min(pause * 1.5, 0.05)

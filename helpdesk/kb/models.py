@@ -1,0 +1,143 @@
+"""What we know: articles, their translations and immutable revisions, and what people searched for."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import Boolean, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from helpdesk import clock
+from helpdesk.db import Base
+
+
+class Audience(enum.StrEnum):
+    """Who may read an article: everybody, customers of chosen organizations, or colleagues."""
+
+    PUBLIC = "public"
+    ORGANIZATIONS = "organizations"
+    AGENTS = "agents"
+
+
+class Category(Base):
+    __tablename__ = "category"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    name_en: Mapped[str] = mapped_column(String(120))
+    name_ru: Mapped[str] = mapped_column(String(120))
+    icon: Mapped[str] = mapped_column(String(40), default="book")
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class Article(Base):
+    """One piece of knowledge in one or more languages. `changed` is the knowledge base's revision at the last change: the index follows it."""
+
+    __tablename__ = "article"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"), index=True)
+    audience: Mapped[Audience] = mapped_column(default=Audience.PUBLIC)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    source_ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    external_id: Mapped[str | None] = mapped_column(String(120), unique=True)
+    withdrawn_at: Mapped[datetime | None]
+    review_at: Mapped[datetime | None]
+    changed: Mapped[int] = mapped_column(default=0, index=True)
+    version: Mapped[int] = mapped_column(default=1)
+    views: Mapped[int] = mapped_column(default=0)
+    helpful: Mapped[int] = mapped_column(default=0)
+    unhelpful: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    translations: Mapped[list[Translation]] = relationship(back_populates="article", lazy="raise", order_by="Translation.language")
+    category: Mapped[Category | None] = relationship(lazy="raise")
+
+
+class ArticleOrganization(Base):
+    """An organization whose customers may read an article of audience `organizations`."""
+
+    __tablename__ = "article_organization"
+
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+
+
+class Translation(Base):
+    """An article in one language: what is published, and the draft beside it."""
+
+    __tablename__ = "translation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"))
+    language: Mapped[str] = mapped_column(String(5))
+    slug: Mapped[str] = mapped_column(String(160))
+    title: Mapped[str] = mapped_column(String(300), default="")
+    body: Mapped[str] = mapped_column(Text, default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    draft_title: Mapped[str] = mapped_column(String(300), default="")
+    draft_body: Mapped[str] = mapped_column(Text, default="")
+    published_revision: Mapped[int | None]
+    published_at: Mapped[datetime | None]
+
+    article: Mapped[Article] = relationship(back_populates="translations", lazy="raise")
+
+    __table_args__ = (UniqueConstraint("article_id", "language"), UniqueConstraint("language", "slug"))
+
+
+class Revision(Base):
+    """What was published, as it was published. Never changed."""
+
+    __tablename__ = "revision"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    translation_id: Mapped[int] = mapped_column(ForeignKey("translation.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    title: Mapped[str] = mapped_column(String(300))
+    body: Mapped[str] = mapped_column(Text)
+    by_user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    note: Mapped[str] = mapped_column(String(300), default="")
+
+    __table_args__ = (UniqueConstraint("translation_id", "number"),)
+
+
+class KbState(Base):
+    """One row: the knowledge base's revision number, raised by every change that readers can see."""
+
+    __tablename__ = "kb_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(default=0)
+
+
+class SearchLog(Base):
+    """What somebody looked for, what they opened, and whether it helped."""
+
+    __tablename__ = "search_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
+    query: Mapped[str] = mapped_column(String(500))
+    language: Mapped[str] = mapped_column(String(5), default="")
+    place: Mapped[str] = mapped_column(String(12), default="portal")
+    found: Mapped[int] = mapped_column(default=0)
+    clicked_article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id"))
+    solved: Mapped[bool | None] = mapped_column(Boolean)
+
+
+class AnswerFeedback(Base):
+    __tablename__ = "answer_feedback"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id"))
+    language: Mapped[str] = mapped_column(String(5))
+    helpful: Mapped[bool] = mapped_column(Boolean)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id"))
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    __table_args__ = (Index("ix_answer_feedback_article_id", "article_id", "at"),)

@@ -1,0 +1,70 @@
+"""How this desk works: what an administrator changes on a screen. One row per preference that differs from its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import JSON, String, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from helpdesk import db
+from helpdesk.db import Base
+
+
+class Preference(Base):
+    __tablename__ = "preference"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Every preference with its default. Times in seconds."""
+
+    company: str = "Helpdesk"
+    languages: tuple[str, ...] = ("en", "ru")
+    undo_s: int = 15
+    survey_delay_s: int = 3600
+    survey_quiet_days: int = 14
+    survey_valid_days: int = 30
+    link_valid_days: int = 90
+    exclusion_s: int = 300
+    presence_ttl_s: int = 45
+    acknowledge: bool = True
+    close_after_days: int = 14
+    csat_target: float = 0.9
+
+    @property
+    def survey_delay(self) -> timedelta:
+        return timedelta(seconds=self.survey_delay_s)
+
+    @property
+    def undo(self) -> timedelta:
+        return timedelta(seconds=self.undo_s)
+
+
+def preferences() -> Preferences:
+    """The desk's preferences, read once per transaction."""
+    notes = db.unit().notes
+    if "preferences" not in notes:
+        known = {f.name for f in fields(Preferences)}
+        rows = {row.name: row.value for row in db.session().scalars(select(Preference)) if row.name in known}
+        if "languages" in rows:
+            rows["languages"] = tuple(rows["languages"])
+        notes["preferences"] = Preferences(**rows)
+    made: Preferences = notes["preferences"]
+    return made
+
+
+def prefer(**values: Any) -> None:
+    """Change preferences by name. Raises KeyError for one that does not exist."""
+    known = {f.name for f in fields(Preferences)}
+    for name, value in values.items():
+        if name not in known:
+            raise KeyError(name)
+        db.session().merge(Preference(name=name, value=list(value) if isinstance(value, tuple) else value))
+    db.session().flush()
+    db.unit().notes.pop("preferences", None)

@@ -1,0 +1,279 @@
+"""What customers ask: inboxes, tickets, messages, files, clocks and surveys."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, ForeignKey, Index, Sequence, String, Text, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from helpdesk import clock
+from helpdesk.auth import User
+from helpdesk.crm.models import Contact
+from helpdesk.db import Base
+
+#: PostgreSQL's source of ticket numbers; SQLite takes the next one under its write lock.
+ticket_number = Sequence("ticket_number", start=1001, metadata=Base.metadata)
+
+
+class Status(enum.StrEnum):
+    """new: nobody has answered; open: ours to do; pending: the customer's turn; on hold: others'; solved; closed for good."""
+
+    NEW = "new"
+    OPEN = "open"
+    PENDING = "pending"
+    ON_HOLD = "on_hold"
+    SOLVED = "solved"
+    CLOSED = "closed"
+
+
+#: Statuses in which something is still to be done.
+UNSOLVED = (Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD)
+
+
+class Priority(enum.StrEnum):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Channel(enum.StrEnum):
+    EMAIL = "email"
+    PORTAL = "portal"
+    API = "api"
+    CHAT = "chat"
+    PHONE = "phone"
+
+
+class MessageKind(enum.StrEnum):
+    INBOUND = "inbound"
+    REPLY = "reply"
+    NOTE = "note"
+
+
+class DeliveryState(enum.StrEnum):
+    """Where a reply is on its way: held back so that it can be undone, sent, failed, or nothing to send."""
+
+    NONE = "none"
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+class Inbox(Base):
+    """A door with an address, and the queue its requests go to. The portal, the phone and the API each have one too."""
+
+    __tablename__ = "inbox"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    channel: Mapped[Channel] = mapped_column()
+    address: Mapped[str | None] = mapped_column(String(320), unique=True)
+    queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"))
+    sender_name: Mapped[str] = mapped_column(String(120), default="")
+    signature: Mapped[str] = mapped_column(Text, default="")
+    smtp_url: Mapped[str] = mapped_column(String(500), default="")
+    language: Mapped[str] = mapped_column(String(5), default="")
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Ticket(Base):
+    """One requester's work. What a person edits raises `version` by compare-and-set; counters and cached list columns do not."""
+
+    __tablename__ = "ticket"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)
+    subject: Mapped[str] = mapped_column(String(300))
+    status: Mapped[Status] = mapped_column(default=Status.NEW)
+    priority: Mapped[Priority] = mapped_column(default=Priority.NORMAL)
+    channel: Mapped[Channel] = mapped_column()
+    language: Mapped[str] = mapped_column(String(5), default="")
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id"))
+    queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"))
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("team.id"))
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    requester_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
+    organization_id: Mapped[int | None] = mapped_column(ForeignKey("organization.id"))
+    version: Mapped[int] = mapped_column(default=1)
+    opened_at: Mapped[datetime] = mapped_column(default=clock.now)
+    first_reply_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime | None]
+    last_message_at: Mapped[datetime] = mapped_column(default=clock.now)
+    solved_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    next_due_at: Mapped[datetime | None]
+    due_paused: Mapped[bool] = mapped_column(Boolean, default=False)
+    breached_at: Mapped[datetime | None]
+    snippet: Mapped[str] = mapped_column(String(200), default="")
+    messages_count: Mapped[int] = mapped_column(default=0)
+    replies_count: Mapped[int] = mapped_column(default=0)
+    reopens_count: Mapped[int] = mapped_column(default=0)
+    linked_to_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
+    link_epoch: Mapped[int] = mapped_column(default=0)
+    custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    requester: Mapped[Contact] = relationship(lazy="raise")
+    assignee: Mapped[User | None] = relationship(lazy="raise")
+
+    __table_args__ = (
+        # Lists read one partial index on what is unsolved; closed tickets do not weigh on them.
+        Index("ix_ticket_open_queue", "queue_id", "last_message_at", "id", sqlite_where=sql("status NOT IN ('solved','closed')"), postgresql_where=sql("status NOT IN ('solved','closed')")),
+        Index("ix_ticket_open_assignee", "assignee_id", "last_message_at", "id", sqlite_where=sql("status NOT IN ('solved','closed')"), postgresql_where=sql("status NOT IN ('solved','closed')")),
+        Index("ix_ticket_open_all", "last_message_at", "id", sqlite_where=sql("status NOT IN ('solved','closed')"), postgresql_where=sql("status NOT IN ('solved','closed')")),
+        Index("ix_ticket_open_due", "next_due_at", sqlite_where=sql("status NOT IN ('solved','closed') AND next_due_at IS NOT NULL"), postgresql_where=sql("status NOT IN ('solved','closed') AND next_due_at IS NOT NULL")),
+        Index("ix_ticket_last_message", "last_message_at", "id"),
+        Index("ix_ticket_requester", "requester_id", "last_message_at"),
+        Index("ix_ticket_organization", "organization_id", "last_message_at"),
+        Index("ix_ticket_opened_at", "opened_at"),
+        Index("ix_ticket_first_reply_at", "first_reply_at"),
+        Index("ix_ticket_solved_at", "solved_at"),
+    )  # fmt: skip
+
+
+class Message(Base):
+    """One message. Append-only. `html` is sanitised, `text` its words, `quote` what folds below it."""
+
+    __tablename__ = "message"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    kind: Mapped[MessageKind] = mapped_column()
+    channel: Mapped[Channel] = mapped_column()
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    html: Mapped[str] = mapped_column(Text, default="")
+    text: Mapped[str] = mapped_column(Text, default="")
+    quote: Mapped[str] = mapped_column(Text, default="")
+    header_id: Mapped[str | None] = mapped_column(String(300))
+    in_reply_to: Mapped[str | None] = mapped_column(String(300))
+    client_id: Mapped[str | None] = mapped_column(String(60))
+    automatic: Mapped[str] = mapped_column(String(20), default="")
+    delivery: Mapped[DeliveryState] = mapped_column(default=DeliveryState.NONE)
+    delivery_note: Mapped[str] = mapped_column(String(500), default="")
+    warnings: Mapped[list[str]] = mapped_column(default=list)
+
+    attachments: Mapped[list[Attachment]] = relationship(lazy="raise", order_by="Attachment.id")
+
+    __table_args__ = (
+        Index("ix_message_ticket", "ticket_id", "id"),
+        Index("ix_message_header", "header_id"),
+        Index(
+            "uq_message_client",
+            "ticket_id",
+            "client_id",
+            unique=True,
+            sqlite_where=sql("client_id IS NOT NULL"),
+            postgresql_where=sql("client_id IS NOT NULL"),
+        ),
+    )
+
+
+class Attachment(Base):
+    """A file of a message. `object_key` is random; the name is only what people see."""
+
+    __tablename__ = "attachment"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id"), index=True)
+    object_key: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    content_type: Mapped[str] = mapped_column(String(120))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    content_id: Mapped[str] = mapped_column(String(255), default="")
+
+
+class Participant(Base):
+    """Somebody besides the requester who takes part in a ticket (a CC): may write to it, is copied, has an own link."""
+
+    __tablename__ = "participant"
+
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"), primary_key=True)
+    added_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    __table_args__ = (Index("ix_participant_contact_id", "contact_id"),)
+
+
+class SlaClock(Base):
+    """One running target of one ticket. Recomputable from the events."""
+
+    __tablename__ = "sla_clock"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    target: Mapped[str] = mapped_column(String(12))
+    target_s: Mapped[int]
+    started_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(String(8), default="running")
+
+    __table_args__ = (
+        Index(
+            "uq_sla_clock_running",
+            "ticket_id",
+            "target",
+            unique=True,
+            sqlite_where=sql("stopped_at IS NULL"),
+            postgresql_where=sql("stopped_at IS NULL"),
+        ),
+        Index("ix_sla_clock_ticket", "ticket_id"),
+        Index(
+            "ix_sla_clock_due",
+            "due_at",
+            sqlite_where=sql("state = 'running'"),
+            postgresql_where=sql("state = 'running'"),
+        ),
+    )
+
+
+class SlaEntry(Base):
+    """The ledger of a clock: start, pause, resume, met, breach, stop."""
+
+    __tablename__ = "sla_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    clock_id: Mapped[int] = mapped_column(ForeignKey("sla_clock.id"), index=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(8))
+    cause: Mapped[str] = mapped_column(String(40), default="")
+
+
+class Survey(Base):
+    """The question how it was. Answered through a signed link; expires; revoked by raising the ticket's link epoch."""
+
+    __tablename__ = "survey"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
+    kind: Mapped[str] = mapped_column(String(5), default="csat")
+    sent_at: Mapped[datetime] = mapped_column(default=clock.now)
+    answered_at: Mapped[datetime | None]
+    rating_id: Mapped[int | None] = mapped_column(ForeignKey("rating.id"))
+
+    __table_args__ = (Index("ix_survey_ticket_id", "ticket_id"), Index("ix_survey_contact_id", "contact_id", "sent_at"))
+
+
+class SavedForm(Base):
+    """A form already handled: sending it twice, or reloading, finds what the first time made."""
+
+    __tablename__ = "saved_form"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    form_key: Mapped[str] = mapped_column(String(64))
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    __table_args__ = (UniqueConstraint("form_key"),)

@@ -1,0 +1,314 @@
+"""Runs due deliveries. Who runs them and what wakes them:
+
+- hot lane: the process that committed drains it at once, one drain at a time with an "again" mark, so that nothing polls between a ticket and an
+  agent's screen;
+- io and heavy lanes: Celery tasks (in threads of the server when embedded, worker processes when scaled);
+- later: a timer in every process sleeps until the earliest `due_at`; Celery beat's sweep only repairs what a dead process left.
+
+A delivery is claimed by conditional UPDATE under a numbered lease. A reaction's effects and its done mark commit together, and only if the
+claim's number is still ours, so a worker that overslept its lease cannot do the work twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from helpdesk import clock, db, events
+from helpdesk.events import Delivery, Event, Fact, Outside
+
+log = logging.getLogger(__name__)
+
+BATCH = 50
+LEASE = timedelta(seconds=60)
+NETWORK_LEASE = timedelta(minutes=5)
+LANES = ("hot", "io", "heavy")
+#: How long the timer sleeps at most: also the longest a delivery written by a process that died before its nudge can wait.
+LONGEST_SLEEP_S = 5.0
+
+
+# --- draining ------------------------------------------------------------------------------------------------------------------------
+
+
+def drain(lane: str, *, limit: int = BATCH) -> int:
+    """Run what is due in one lane until nothing is left; the number of deliveries run."""
+    ran = 0
+    while claimed := _claim(lane, limit):
+        for delivery_id, claim in claimed:
+            _run(delivery_id, claim)
+        ran += len(claimed)
+        if len(claimed) < limit:
+            break
+    return ran
+
+
+def _claim(lane: str, limit: int) -> list[tuple[int, int]]:
+    """Take up to `limit` due rows whose reaction this process knows: [(id, claim number)]."""
+    now = clock.now()
+    with db.transaction() as session:
+        free = (
+            select(Delivery.id)
+            .where(
+                Delivery.lane == lane,
+                Delivery.done_at.is_(None),
+                Delivery.parked_at.is_(None),
+                Delivery.due_at <= now,
+                or_(Delivery.claimed_until.is_(None), Delivery.claimed_until < now),
+                Delivery.reaction.in_(list(events.reactions())),
+            )
+            .order_by(Delivery.due_at, Delivery.id)
+            .limit(limit)
+        )
+        if session.get_bind().dialect.name == "postgresql":
+            free = free.with_for_update(skip_locked=True)
+        ids = list(session.scalars(free))
+        if not ids:
+            return []
+        taken = session.execute(
+            update(Delivery)
+            .where(Delivery.id.in_(ids))
+            .values(
+                claim=Delivery.claim + 1,
+                claimed_until=now + (LEASE if lane == "hot" else NETWORK_LEASE),
+                attempts=Delivery.attempts + 1,
+            )
+            .returning(Delivery.id, Delivery.claim),
+            execution_options={"synchronize_session": False},
+        )
+        return sorted((row.id, row.claim) for row in taken)
+
+
+def _run(delivery_id: int, claim: int) -> None:
+    try:
+        step = _perform(delivery_id, claim)
+        if step is not None:
+            try:
+                result: object = step.call()
+            except Exception as failure:
+                result = failure
+            with db.transaction():
+                step.then(result)
+                _done(delivery_id, claim)
+    except _LeaseLost:
+        log.info("delivery %s was taken over by another worker", delivery_id)
+    except Exception as failure:
+        log.exception("delivery %s failed", delivery_id)
+        _put_back(delivery_id, claim, failure)
+
+
+class _LeaseLost(Exception):
+    pass
+
+
+def _perform(delivery_id: int, claim: int) -> Outside | None:
+    with db.transaction() as session:
+        row = session.get(Delivery, delivery_id)
+        if row is None or row.claim != claim or row.done_at is not None:
+            raise _LeaseLost
+        reaction = events.reactions()[row.reaction]
+        fact = _fact(row)
+        step = reaction.run(fact)
+        if step is None:
+            _done(delivery_id, claim)
+        return step
+
+
+def _fact(row: Delivery) -> Fact:
+    stored = db.session().get(Event, row.event_id) if row.event_id else None
+    return events.fact_of(stored) if stored is not None else None
+
+
+def _done(delivery_id: int, claim: int) -> None:
+    kept = db.session().execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.claim == claim, Delivery.done_at.is_(None))
+        .values(done_at=clock.now(), claimed_until=None, error=""),
+        execution_options={"synchronize_session": False},
+    )
+    if kept.rowcount != 1:  # type: ignore[attr-defined]
+        raise _LeaseLost
+
+
+def _put_back(delivery_id: int, claim: int, failure: Exception) -> None:
+    """Free the row for a later try, or park it where an administrator sees it. A newer row of the same key makes this one superfluous."""
+    try:
+        with db.transaction() as session:
+            row = session.get(Delivery, delivery_id)
+            if row is None or row.claim != claim or row.done_at is not None:
+                return
+            known = events.reactions().get(row.reaction)
+            row.error = f"{type(failure).__name__}: {failure}"[:2000]
+            row.claimed_until = None
+            if row.attempts >= (known.attempts if known else 12):
+                row.parked_at = clock.now()
+            else:
+                row.due_at = clock.now() + backoff(row.attempts)
+    except IntegrityError:
+        with db.transaction() as session:
+            session.execute(
+                update(Delivery).where(Delivery.id == delivery_id, Delivery.claim == claim).values(done_at=clock.now(), claimed_until=None)
+            )
+    except Exception:
+        log.exception("delivery %s could not be put back; its lease will run out", delivery_id)
+
+
+def backoff(attempts: int) -> timedelta:
+    """Pause before the next try: 2 s doubling up to an hour, a tenth of it random so that failures do not march in step."""
+    seconds = min(3600.0, 2.0 ** min(attempts, 12))
+    return timedelta(seconds=seconds * random.uniform(0.95, 1.05))
+
+
+def retry(delivery_id: int) -> None:
+    """An administrator says: try the parked delivery again, now. Inside a transaction."""
+    db.session().execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.parked_at.is_not(None))
+        .values(parked_at=None, attempts=0, due_at=clock.now(), claimed_until=None)
+    )
+    db.after_commit(lambda: nudge({*LANES}))
+
+
+def purge(older_than: timedelta = timedelta(days=1)) -> int:
+    """Remove deliveries done long ago, a thousand at a time; how many went."""
+    gone = 0
+    while True:
+        with db.transaction() as session:
+            ids = list(session.scalars(select(Delivery.id).where(Delivery.done_at < clock.now() - older_than).limit(1000)))
+            if ids:
+                session.query(Delivery).where(Delivery.id.in_(ids)).delete(synchronize_session=False)
+        gone += len(ids)
+        if len(ids) < 1000:
+            return gone
+
+
+def earliest_due(lane: str | None = None) -> datetime | None:
+    """When the next delivery wants to run, or a lease runs out; None if there is none."""
+    with db.read() as session:
+        live = select(func.min(func.coalesce(Delivery.claimed_until, Delivery.due_at))).where(
+            Delivery.done_at.is_(None), Delivery.parked_at.is_(None)
+        )
+        if lane:
+            live = live.where(Delivery.lane == lane)
+        return session.scalar(live)
+
+
+# --- waking --------------------------------------------------------------------------------------------------------------------------
+
+
+class Lane:
+    """One lane's drain in this process: one at a time; a nudge while it runs makes it go round again."""
+
+    def __init__(self, name: str, drain_it: Callable[[], object]) -> None:
+        self.name = name
+        self._drain = drain_it
+        self._again = False
+        self._running = False
+        self._guard = threading.Lock()
+
+    def nudge(self) -> None:
+        with self._guard:
+            if self._running:
+                self._again = True
+                return
+            self._running = True
+        threading.Thread(target=self._work, name=f"drain-{self.name}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            try:
+                self._drain()
+            except Exception:
+                log.exception("draining %s", self.name)
+            with self._guard:
+                if not self._again:
+                    self._running = False
+                    return
+                self._again = False
+
+
+class Clerk:
+    """This process's part in running deliveries: drains the hot lane itself, hands the others to `hand_over`, and sleeps until something is due."""
+
+    def __init__(self, hand_over: Callable[[str], None]) -> None:
+        self._lanes = {"hot": Lane("hot", lambda: drain("hot"))}
+        for name in ("io", "heavy"):
+            self._lanes[name] = Lane(name, lambda lane=name: hand_over(lane))
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._watch, name="clerk", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+
+    def nudge(self, lanes: set[str]) -> None:
+        """Something was committed in these lanes."""
+        for lane in lanes:
+            self._lanes[lane].nudge()
+        self._wake.set()  # its due_at may be earlier than what the timer sleeps for
+
+    def _watch(self) -> None:
+        while not self._stopped:
+            self._wake.clear()
+            try:
+                pause = self._look()
+            except Exception as failure:
+                log.error("the timer could not look for due work: %s", failure)
+                pause = LONGEST_SLEEP_S
+            self._wake.wait(pause)
+
+    def _look(self) -> float:
+        pause = LONGEST_SLEEP_S
+        for name, lane in self._lanes.items():
+            due = earliest_due(name)
+            if due is None:
+                continue
+            wait = (due - clock.now()).total_seconds()
+            if wait <= 0:
+                lane.nudge()
+                wait = 0.25  # the drain runs; look again soon for what it left
+            pause = min(pause, wait)
+        return max(pause, 0.01)
+
+
+_clerk: Clerk | None = None
+
+
+def employ(clerk: Clerk | None) -> None:
+    """Give this process its clerk. Without one, deliveries wait for another process (a command writes, the server works)."""
+    global _clerk
+    _clerk = clerk
+
+
+def nudge(lanes: set[str]) -> None:
+    if _clerk is not None and lanes:
+        _clerk.nudge(lanes)
+
+
+def work_off(*, lanes: tuple[str, ...] = LANES, patience_s: float = 30.0) -> int:
+    """Run everything that is due now, here, until nothing is left. For commands and tests."""
+    until = time.monotonic() + patience_s
+    total = 0
+    while ran := sum(drain(lane) for lane in lanes):
+        total += ran
+        if time.monotonic() > until:
+            raise TimeoutError("deliveries keep coming")
+    return total
+
+
+def _on_published(_facts: list[Fact], lanes: set[str]) -> None:
+    nudge(lanes)
+
+
+events.published.append(_on_published)
