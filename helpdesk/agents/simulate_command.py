@@ -24,9 +24,9 @@ def simulate_command(case: BinaryIO, jobs: int) -> None:
     try:
         read = read_case(case.read())
     except BadCase as wrong:
-        raise click.BadParameter(f"\n{wrong}", param_hint=case.name) from None
+        raise click.BadParameter(f"\n{wrong}", param_hint="'CASE.json'") from None
     except OSError as wrong:
-        raise click.BadParameter(wrong.strerror or str(wrong), param_hint=case.name) from None
+        raise click.BadParameter(str(wrong), param_hint="'CASE.json'") from None
     if _grows(read):
         click.echo(f"Note: {read.load:g} erlangs arrive, {read.capacity} can be served and nobody gives up; "
                    "waits grow as long as the run lasts.", err=True)

@@ -159,6 +159,10 @@ def read_case(text: bytes | str) -> Case:
         raise BadCase(f"not JSON: {wrong.msg} (line {wrong.lineno}, column {wrong.colno})") from None
     except RecursionError:
         raise BadCase("not a case: nested too deeply") from None
+    except BadCase:
+        raise
+    except ValueError:      # Python refuses to read an integer of thousands of digits
+        raise BadCase("not a case: a number has too many digits") from None
     try:
         return Case.model_validate_json(text)
     except ValidationError as wrong:

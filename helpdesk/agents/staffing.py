@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PANELS = 2000      # Simpson panels; the integrands are smooth and have one hump
+_PANELS = 1000      # Simpson panels; the integrands are smooth and have one hump
 _NEGLIGIBLE = 45.0      # e⁻⁴⁵ is below what a double adds to 1
 
 
@@ -112,7 +112,11 @@ def erlang_a(agents: int, rate_per_s: float, aht_s: float, within_s: float, pati
     low, high = _reach(exponent, peak_at, peak, 1 / served_rate)
 
     def mass(weight: Callable[[float], float], until: float = math.inf) -> float:
-        return _simpson(lambda x: math.exp(exponent(x) - peak) * weight(x), low, min(high, until))
+        """In two parts, because patience may be far shorter than anything else."""
+        until = max(low, min(high, until))
+        middle = min(until, low + _NEGLIGIBLE * patience_s)
+        return sum(_simpson(lambda x: math.exp(exponent(x) - peak) * weight(x), *part)
+                   for part in ((low, middle), (middle, until)))
 
     all_but_one = erlang_b(agents - 1, rate * aht_s)        # πₙ₋₁ among the states in which nobody waits
     at_once = math.exp(-peak)
