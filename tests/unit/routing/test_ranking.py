@@ -248,11 +248,12 @@ def test_exclusions_do_not_lapse_when_nobody_is_excluded():
 
 SKILLS = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3))
 COUNTS = st.dictionaries(st.sampled_from(["phone", "chat", "ticket"]), st.integers(0, 2))
+WEIGHTS = st.dictionaries(st.sampled_from(["phone", "chat", "ticket"]), st.integers(1, 2))
 AGENTS = st.lists(st.builds(
     AgentState, id=st.integers(1, 9), presence=st.sampled_from(["available", "available", "available", "away"]),
     skills=SKILLS, capacity=st.integers(1, 4), load=st.integers(0, 4), idle_since=st.integers(0, 3).map(float),
     channels=st.none() | st.just(frozenset({"phone", "chat"})), queues=st.none() | st.just(frozenset({1})),
-    channel_loads=COUNTS, channel_caps=COUNTS, weights=COUNTS, interruptible_load=st.integers(0, 2),
+    channel_loads=COUNTS, channel_caps=COUNTS, weights=WEIGHTS, interruptible_load=st.integers(0, 2),
     interruptible_cap=st.integers(0, 2)), unique_by=lambda agent: agent.id)
 ITEMS = st.lists(st.builds(
     ItemHead, id=st.integers(1, 9), channel=st.sampled_from(["phone", "chat", "ticket"]), queue=st.integers(1, 2),
