@@ -61,7 +61,8 @@ class User(Base, UserMixin):  # type: ignore[misc]
     password: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: secrets.token_hex(16))
-    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", use_alter=True), unique=True)
+    #: No foreign key: contacts point at their owners, and two tables that need each other cannot be made or restored in order.
+    contact_id: Mapped[int | None] = mapped_column(unique=True)
     language: Mapped[str] = mapped_column(String(5), default="")
     theme: Mapped[str] = mapped_column(String(5), default="auto")
     density: Mapped[str] = mapped_column(String(11), default="comfortable")

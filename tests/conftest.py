@@ -1,3 +1,3 @@
 """What every test can ask for. Servers and the browser come from tests/servers.py."""
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.desks"]

@@ -14,11 +14,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-Requirements = Mapping[str, int]        # skill → minimum level
-OrderKey = tuple[int, float, float, int]        # tier, vkey, enqueued_at, item id: smallest first
-AgentKey = tuple[int, float, float, int]        # −proficiency (0 unless asked), load fraction, idle since, agent id
+Requirements = Mapping[str, int]  # skill → minimum level
+OrderKey = tuple[int, float, float, int]  # tier, vkey, enqueued_at, item id: smallest first
+AgentKey = tuple[int, float, float, int]  # −proficiency (0 unless asked), load fraction, idle since, agent id
 
-NAMED = 50      # exclusions kept by name in a stored decision; all are counted
+NAMED = 50  # exclusions kept by name in a stored decision; all are counted
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -40,14 +40,16 @@ class Channel(StrEnum):
     PHONE = "phone"
 
 
-Interrupts = Mapping[str, frozenset[str]]       # channel of work in hand → channels that may be offered beside it
+Interrupts = Mapping[str, frozenset[str]]  # channel of work in hand → channels that may be offered beside it
 
 # Nothing joins a call; chats come together; anything may interrupt a ticket. A channel missing here hinders nothing.
-INTERRUPTS: Interrupts = MappingProxyType({
-    Channel.PHONE: frozenset(),
-    Channel.CHAT: frozenset({Channel.CHAT}),
-    Channel.TICKET: frozenset(Channel),
-})
+INTERRUPTS: Interrupts = MappingProxyType(
+    {
+        Channel.PHONE: frozenset(),
+        Channel.CHAT: frozenset({Channel.CHAT}),
+        Channel.TICKET: frozenset(Channel),
+    }
+)
 
 # How long work waits for the agent who served this customer last.
 HOLD_S: Mapping[str, float] = MappingProxyType({Channel.PHONE: 20.0, Channel.CHAT: 20.0, Channel.TICKET: 7200.0})
@@ -86,7 +88,7 @@ class AgentState:
     queues: frozenset[int] | None = None
     channel_loads: Mapping[str, int] = field(default_factory=lambda: _NONE)
     channel_caps: Mapping[str, int] = field(default_factory=lambda: _NONE)
-    weights: Mapping[str, int] = field(default_factory=lambda: _NONE)       # by channel; overrides the item's weight
+    weights: Mapping[str, int] = field(default_factory=lambda: _NONE)  # by channel; overrides the item's weight
     interruptible_load: int = 0
     interruptible_cap: int = 0
 
@@ -122,7 +124,7 @@ class Signature:
 
     channel: str
     queue: int
-    requirements: tuple[tuple[str, int], ...]       # sorted
+    requirements: tuple[tuple[str, int], ...]  # sorted
     step: int
 
 
@@ -157,11 +159,15 @@ class Decision:
     def as_json(self) -> dict[str, Any]:
         """The decision as plain JSON types, for the row that answers "why did I get this?"."""
         return {
-            "item": self.item, "agent": self.agent, "candidates": self.candidates, "exclusions": dict(self.exclusions),
-            "named": [{"agent": each.agent, "item": each.item, "rule": str(each.rule), "detail": dict(each.detail)}
-                      for each in self.named],
-            "step": self.step, "key": None if self.key is None else list(self.key),
-            "tie_break": self.tie_break, "runner_up": self.runner_up,
+            "item": self.item,
+            "agent": self.agent,
+            "candidates": self.candidates,
+            "exclusions": dict(self.exclusions),
+            "named": [{"agent": each.agent, "item": each.item, "rule": str(each.rule), "detail": dict(each.detail)} for each in self.named],
+            "step": self.step,
+            "key": None if self.key is None else list(self.key),
+            "tie_break": self.tie_break,
+            "runner_up": self.runner_up,
         }
 
 
@@ -189,12 +195,10 @@ def best_agent(item: ItemHead, candidates: Iterable[AgentState], interrupts: Int
             best, best_key, second_key = agent, key, best_key
         elif second_key is None or key < second_key:
             second_key = key
-    return _decision(item.id, None if best is None else best.id, count, out,
-                     item.step, best_key, second_key, AGENT_PARTS)
+    return _decision(item.id, None if best is None else best.id, count, out, item.step, best_key, second_key, AGENT_PARTS)
 
 
-def best_item(agent: AgentState, heads_by_signature: Mapping[Hashable, ItemHead],
-              interrupts: Interrupts = INTERRUPTS) -> Decision:
+def best_item(agent: AgentState, heads_by_signature: Mapping[Hashable, ItemHead], interrupts: Interrupts = INTERRUPTS) -> Decision:
     """The eligible item with the smallest `order_key` among the heads.
 
     The caller probes one head per signature, past the items that exclude this agent or are held for another: a head
@@ -214,8 +218,16 @@ def best_item(agent: AgentState, heads_by_signature: Mapping[Hashable, ItemHead]
             best, best_key, second_key = item, key, best_key
         elif second_key is None or key < second_key:
             second_key = key
-    return _decision(None if best is None else best.id, agent.id, len(heads_by_signature), out,
-                     None if best is None else best.step, best_key, second_key, ITEM_PARTS)
+    return _decision(
+        None if best is None else best.id,
+        agent.id,
+        len(heads_by_signature),
+        out,
+        None if best is None else best.step,
+        best_key,
+        second_key,
+        ITEM_PARTS,
+    )
 
 
 def order_key(item: ItemHead) -> OrderKey:
@@ -226,13 +238,20 @@ def order_key(item: ItemHead) -> OrderKey:
 def agent_key(agent: AgentState, item: ItemHead) -> AgentKey:
     """The agent's place among those eligible for this item. The load fraction is that of the budget it draws on."""
     proficiency = sum(agent.skills.get(skill, 0) for skill in item.requirements) if item.by_proficiency else 0
-    used, budget = ((agent.interruptible_load, agent.interruptible_cap) if item.interruptible
-                    else (agent.load, agent.capacity))
+    used, budget = (agent.interruptible_load, agent.interruptible_cap) if item.interruptible else (agent.load, agent.capacity)
     return (-proficiency, used / budget if budget else math.inf, agent.idle_since, agent.id)
 
 
-def _decision(item: int | None, agent: int | None, candidates: int, out: list[Exclusion], step: int | None,
-              best: OrderKey | AgentKey | None, second: OrderKey | AgentKey | None, parts: tuple[str, ...]) -> Decision:
+def _decision(
+    item: int | None,
+    agent: int | None,
+    candidates: int,
+    out: list[Exclusion],
+    step: int | None,
+    best: OrderKey | AgentKey | None,
+    second: OrderKey | AgentKey | None,
+    parts: tuple[str, ...],
+) -> Decision:
     exclusions: Mapping[str, int] = _NONE
     if out:
         exclusions = {}
@@ -249,6 +268,7 @@ def _decision(item: int | None, agent: int | None, candidates: int, out: list[Ex
 
 
 # ---- who is eligible
+
 
 def why_not(agent: AgentState, item: ItemHead, interrupts: Interrupts = INTERRUPTS) -> Exclusion | None:
     """The first rule that keeps this agent from this item, or None when they are eligible."""
@@ -280,8 +300,7 @@ def _unqualified(agent: AgentState, item: ItemHead) -> Exclusion | None:
         return Exclusion(agent.id, item.id, Rule.HELD, {"held_for": item.held_for})
     for skill, level in item.requirements.items():
         if agent.skills.get(skill, 0) < level:
-            return Exclusion(agent.id, item.id, Rule.SKILL,
-                             {"skill": skill, "needs": level, "has": agent.skills.get(skill, 0)})
+            return Exclusion(agent.id, item.id, Rule.SKILL, {"skill": skill, "needs": level, "has": agent.skills.get(skill, 0)})
     return None
 
 
@@ -300,14 +319,14 @@ def _busy(agent: AgentState, item: ItemHead, interrupts: Interrupts) -> Exclusio
         if number and held in interrupts and channel not in interrupts[held]:
             return Exclusion(agent.id, item.id, Rule.INTERRUPT, {"channel": channel, "in_hand": held})
     weight = agent.weights.get(channel, item.weight)
-    used, budget = ((agent.interruptible_load, agent.interruptible_cap) if item.interruptible
-                    else (agent.load, agent.capacity))
+    used, budget = (agent.interruptible_load, agent.interruptible_cap) if item.interruptible else (agent.load, agent.capacity)
     if used + weight > budget:
         return Exclusion(agent.id, item.id, Rule.CAPACITY, {"load": used, "weight": weight, "capacity": budget})
     return None
 
 
 # ---- the key's parts
+
 
 @dataclass(frozen=True, slots=True)
 class BoostRules:
@@ -349,6 +368,7 @@ def signature(item: ItemHead) -> Signature:
 
 
 # ---- steps by age
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -403,8 +423,15 @@ def _check_wider(number: int, before: Step, step: Step) -> None:
         raise NarrowingSteps(f"Step {number} drops the overflow queue of step {number - 1}.")
 
 
-def standing(steps: Sequence[Step], age_s: float, *, sticky_agent: int | None = None,
-             sticky_presence: str = Presence.OFFLINE, hold_s: float = 0.0, at_least: int = 0) -> Standing:
+def standing(
+    steps: Sequence[Step],
+    age_s: float,
+    *,
+    sticky_agent: int | None = None,
+    sticky_presence: str = Presence.OFFLINE,
+    hold_s: float = 0.0,
+    at_least: int = 0,
+) -> Standing:
     """The item's step at its cumulative age; never below `at_least`, the step that it has reached already.
 
     Step 0 holds the item for the sticky agent until the age `hold_s`, with the first step's requirements; it is

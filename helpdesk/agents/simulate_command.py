@@ -14,8 +14,13 @@ from helpdesk.agents.simulation_case import BadCase, Case, read_case
 
 @click.command("simulate")
 @click.argument("case", type=click.File("rb"), metavar="CASE.json")
-@click.option("--jobs", type=click.IntRange(min=1), default=lambda: os.cpu_count() or 1,
-              show_default="one per processor", help="How many seeds run at once; the figures do not depend on it.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: os.cpu_count() or 1,
+    show_default="one per processor",
+    help="How many seeds run at once; the figures do not depend on it.",
+)
 def simulate_command(case: BinaryIO, jobs: int) -> None:
     """Simulate the routing of the arrivals in CASE.json ("-": standard input) with the product's own ranking.
 
@@ -28,8 +33,10 @@ def simulate_command(case: BinaryIO, jobs: int) -> None:
     except OSError as wrong:
         raise click.BadParameter(str(wrong), param_hint="'CASE.json'") from None
     if _grows(read):
-        click.echo(f"Note: {read.load:g} erlangs arrive, {read.capacity} can be served and nobody gives up; "
-                   "waits grow as long as the run lasts.", err=True)
+        click.echo(
+            f"Note: {read.load:g} erlangs arrive, {read.capacity} can be served and nobody gives up; waits grow as long as the run lasts.",
+            err=True,
+        )
     click.echo(json.dumps(simulate(read, jobs), indent=2, ensure_ascii=False))
 
 

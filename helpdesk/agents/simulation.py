@@ -21,8 +21,8 @@ from helpdesk.agents import ranking
 from helpdesk.agents.ranking import AgentKey, AgentState, ItemHead, OrderKey
 from helpdesk.agents.simulation_case import Case, Group
 
-Arrival = tuple[float, int, float, float]       # when, number of the class, service in seconds, patience in seconds
-_DONE, _GIVE_UP = 0, 1      # kinds of event; who is done comes before who gives up at the same instant
+Arrival = tuple[float, int, float, float]  # when, number of the class, service in seconds, patience in seconds
+_DONE, _GIVE_UP = 0, 1  # kinds of event; who is done comes before who gives up at the same instant
 
 
 def simulate(case: Case, jobs: int = 1) -> dict[str, Any]:
@@ -37,9 +37,12 @@ def simulate(case: Case, jobs: int = 1) -> dict[str, Any]:
     else:
         results = [_run(case, seed) for seed in case.seeds]
     overall = _over_seeds([_figures([*result.tallies]) | {"occupancy": result.occupancy} for result in results])
-    return {"overall": overall,
-            "classes": {each.name: _over_seeds([_figures([result.tallies[number]]) for result in results])
-                        for number, each in enumerate(case.classes)}}
+    return {
+        "overall": overall,
+        "classes": {
+            each.name: _over_seeds([_figures([result.tallies[number]]) for result in results]) for number, each in enumerate(case.classes)
+        },
+    }
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Tally:
     in_time: int = 0
     served: int = 0
     abandoned: int = 0
-    wait_s: float = 0.0     # of the served
+    wait_s: float = 0.0  # of the served
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,7 @@ def arrivals(case: Case, seed: int) -> Iterator[Arrival]:
     """
     gaps, services, patiences, upcoming = [], [], [], []
     for number, each in enumerate(case.classes):
-        gap, service, patience = (random.Random(f"{seed} {stream} {each.name}")
-                                  for stream in ("arrivals", "service", "patience"))
+        gap, service, patience = (random.Random(f"{seed} {stream} {each.name}") for stream in ("arrivals", "service", "patience"))
         gaps.append(_exponential(gap, 1 / each.rate_per_s))
         services.append(each.service.sampler(service))
         patiences.append(_exponential(patience, each.patience_mean_s))
@@ -98,7 +100,7 @@ class _Group:
     """Identical agents: those with room, by key, and the signatures that they may serve."""
 
     spec: Group
-    free: list[AgentKey] = field(default_factory=list)      # heap; an entry counts while it is its agent's present key
+    free: list[AgentKey] = field(default_factory=list)  # heap; an entry counts while it is its agent's present key
     queues: list[_Waiting] = field(default_factory=list)
 
 
@@ -107,7 +109,7 @@ class _Waiting:
     """The waiting items of one signature, by key, and the groups that may serve them."""
 
     signature: ranking.Signature
-    keys: list[OrderKey] = field(default_factory=list)      # heap; an entry counts while its item still waits
+    keys: list[OrderKey] = field(default_factory=list)  # heap; an entry counts while its item still waits
     groups: list[_Group] = field(default_factory=list)
 
 
@@ -118,20 +120,21 @@ class Floor:
     both are for those who check the floor.
     """
 
-    def __init__(self, case: Case, *, on_match: Callable[[float, int, int], None] | None = None,
-                 after_event: Callable[[Floor], None] | None = None) -> None:
+    def __init__(
+        self, case: Case, *, on_match: Callable[[float, int, int], None] | None = None, after_event: Callable[[Floor], None] | None = None
+    ) -> None:
         self.case = case
         self.now = 0.0
         self.tallies = [Tally() for _ in case.classes]
-        self.waiting: dict[int, tuple[ItemHead, int, float]] = {}       # item id → head, class, service
+        self.waiting: dict[int, tuple[ItemHead, int, float]] = {}  # item id → head, class, service
         self.agents: list[AgentState] = []
         self._on_match, self._after_event = on_match, after_event
         self._groups = [_Group(spec) for spec in case.agents]
         self._group_of: list[_Group] = []
-        self._keys: list[AgentKey | None] = []      # by agent: the key under which it stands among the free
+        self._keys: list[AgentKey | None] = []  # by agent: the key under which it stands among the free
         self._queues = self._by_signature()
-        self._events: list[tuple[float, int, int]] = []     # when, kind, agent or item
-        self._any_item = case.classes[0].item(0, 0.0)       # no queue here asks for proficiency: one agent key for all
+        self._events: list[tuple[float, int, int]] = []  # when, kind, agent or item
+        self._any_item = case.classes[0].item(0, 0.0)  # no queue here asks for proficiency: one agent key for all
         self._busy, self._busy_s, self._changed_at = 0, 0.0, 0.0
         for group in self._groups:
             for _ in range(group.spec.count):
@@ -198,8 +201,9 @@ class Floor:
         group = self._group_of[id]
         agent = self.agents[id] = group.spec.agent(id, self.agents[id].load - 1, self.now)
         if self.waiting:
-            heads: dict[Hashable, ItemHead] = {queue.signature: head for queue in group.queues
-                                               if (head := self._head_of_waiting(queue)) is not None}
+            heads: dict[Hashable, ItemHead] = {
+                queue.signature: head for queue in group.queues if (head := self._head_of_waiting(queue)) is not None
+            }
             decision = ranking.best_item(agent, heads)
             if decision.item is not None:
                 self._match(*self.waiting.pop(decision.item), agent)
@@ -263,6 +267,7 @@ class Floor:
 
 # ---- figures
 
+
 def _figures(tallies: Sequence[Tally]) -> dict[str, float | None]:
     def total(part: str) -> float:
         return math.fsum(getattr(tally, part) for tally in tallies)
@@ -271,15 +276,22 @@ def _figures(tallies: Sequence[Tally]) -> dict[str, float | None]:
         return part / of if of else None
 
     offered, served = total("offered"), total("served")
-    return {"served": served, "abandoned": total("abandoned"), "mean_wait_s": share(total("wait_s"), served),
-            "p_wait": share(total("waited"), offered), "service_level": share(total("in_time"), offered),
-            "p_abandon": share(total("abandoned"), offered)}
+    return {
+        "served": served,
+        "abandoned": total("abandoned"),
+        "mean_wait_s": share(total("wait_s"), served),
+        "p_wait": share(total("waited"), offered),
+        "service_level": share(total("in_time"), offered),
+        "p_abandon": share(total("abandoned"), offered),
+    }
 
 
 def _over_seeds(figures: Sequence[dict[str, float | None]]) -> dict[str, dict[str, float | None]]:
     summary: dict[str, dict[str, float | None]] = {}
     for name in figures[0]:
         values = [value for each in figures if (value := each[name]) is not None]
-        summary[name] = {"mean": statistics.fmean(values) if values else None,
-                         "se": statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None}
+        summary[name] = {
+            "mean": statistics.fmean(values) if values else None,
+            "se": statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None,
+        }
     return summary

@@ -23,7 +23,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Level = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1)]
-Sampler = Callable[[], float]       # draws one duration in seconds
+Sampler = Callable[[], float]  # draws one duration in seconds
 
 
 class BadCase(ValueError):
@@ -59,7 +59,7 @@ class Lognormal(_Strict):
     cv: NotNegative
 
     def sampler(self, stream: random.Random) -> Sampler:
-        variance = math.log1p(self.cv * self.cv)        # of the logarithm
+        variance = math.log1p(self.cv * self.cv)  # of the logarithm
         mu, sigma, draw = math.log(self.mean_s) - variance / 2, math.sqrt(variance), stream.lognormvariate
         return lambda: draw(mu, sigma)
 
@@ -128,10 +128,10 @@ class Case(_Strict):
         if twice := [name for name, times in Counter(each.name for each in self.classes).items() if times > 1]:
             raise ValueError(f"classes: two are called {twice[0]!r}")
         for each in self.classes:
-            if each.patience_mean_s is None and all(
-                    ranking.why_not(group.agent(0, 0, 0.0), each.item(0, 0.0)) for group in self.agents):
-                raise ValueError(f"classes: nobody could ever serve {each.name!r}, whose customers wait for ever: "
-                                 f"no agent has {_skills(each.skills)}")
+            if each.patience_mean_s is None and all(ranking.why_not(group.agent(0, 0, 0.0), each.item(0, 0.0)) for group in self.agents):
+                raise ValueError(
+                    f"classes: nobody could ever serve {each.name!r}, whose customers wait for ever: no agent has {_skills(each.skills)}"
+                )
         return self
 
     @property
@@ -161,7 +161,7 @@ def read_case(text: bytes | str) -> Case:
         raise BadCase("not a case: nested too deeply") from None
     except BadCase:
         raise
-    except ValueError:      # Python refuses to read an integer of thousands of digits
+    except ValueError:  # Python refuses to read an integer of thousands of digits
         raise BadCase("not a case: a number has too many digits") from None
     try:
         return Case.model_validate_json(text)
@@ -169,8 +169,7 @@ def read_case(text: bytes | str) -> Case:
         errors = wrong.errors()
         wrong_inside = {each["loc"][:end] for each in errors for end in range(len(each["loc"]))}
         # A list whose members are all wrong counts as empty as well; saying so would only confuse.
-        raise BadCase("\n".join(_line(each) for each in errors if each["type"] != "too_short"
-                                or each["loc"] not in wrong_inside)) from None
+        raise BadCase("\n".join(_line(each) for each in errors if each["type"] != "too_short" or each["loc"] not in wrong_inside)) from None
 
 
 def _skills(skills: dict[str, int]) -> str:
@@ -194,11 +193,13 @@ def _line(error: ErrorDetails) -> str:
         elif part not in ("exponential", "deterministic", "lognormal", "empirical"):
             place += f".{part}"
     said = {
-        "extra_forbidden": "unknown field", "missing": "is missing",
+        "extra_forbidden": "unknown field",
+        "missing": "is missing",
         "union_tag_not_found": "distribution is missing",
         "value_error": error["msg"].removeprefix("Value error, "),
-        "union_tag_invalid": "unknown distribution {tag}; known are exponential, deterministic, lognormal, empirical"
-                             .format(tag=error.get("ctx", {}).get("tag", "")),
+        "union_tag_invalid": "unknown distribution {tag}; known are exponential, deterministic, lognormal, empirical".format(
+            tag=error.get("ctx", {}).get("tag", "")
+        ),
         "too_short": "is empty: at least one is needed",
     }.get(error["type"], error["msg"])
     shown = error["type"] not in ("missing", "extra_forbidden", "value_error", "union_tag_invalid")

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PANELS = 1000      # Simpson panels; the integrands are smooth and have one hump
-_NEGLIGIBLE = 45.0      # e⁻⁴⁵ is below what a double adds to 1
+_PANELS = 1000  # Simpson panels; the integrands are smooth and have one hump
+_NEGLIGIBLE = 45.0  # e⁻⁴⁵ is below what a double adds to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,7 @@ class Forecast:
     occupancy: float
 
 
-def agents_needed(rate_per_s: float, aht_s: float, target_share: float, within_s: float,
-                  patience_s: float | None = None) -> int:
+def agents_needed(rate_per_s: float, aht_s: float, target_share: float, within_s: float, patience_s: float | None = None) -> int:
     """The fewest agents who answer at least `target_share` of all offered work within `within_s` seconds.
 
     Without `patience_s` everybody waits (Erlang C); with it, patience is exponential with that mean (Erlang A).
@@ -55,8 +54,7 @@ def agents_for_wait(rate_per_s: float, aht_s: float, mean_wait_s: float, patienc
     return _fewest(rate_per_s, aht_s, enough)
 
 
-def forecast(agents: int, rate_per_s: float, aht_s: float, within_s: float,
-             patience_s: float | None = None) -> Forecast:
+def forecast(agents: int, rate_per_s: float, aht_s: float, within_s: float, patience_s: float | None = None) -> Forecast:
     """What `agents` agents lead to under Poisson arrivals and exponential handling times."""
     if patience_s is not None:
         return erlang_a(agents, rate_per_s, aht_s, within_s, patience_s)
@@ -65,8 +63,7 @@ def forecast(agents: int, rate_per_s: float, aht_s: float, within_s: float,
     p_wait = erlang_c(agents, load)
     if load >= agents:
         overloaded = load > 0
-        return Forecast(agents, p_wait, math.inf if overloaded else 0.0, 0.0 if overloaded else 1.0, 0.0,
-                        1.0 if overloaded else 0.0)
+        return Forecast(agents, p_wait, math.inf if overloaded else 0.0, 0.0 if overloaded else 1.0, 0.0, 1.0 if overloaded else 0.0)
     spare = agents / aht_s - rate_per_s
     return Forecast(agents, p_wait, p_wait / spare, 1 - p_wait * math.exp(-spare * within_s), 0.0, load / agents)
 
@@ -115,10 +112,9 @@ def erlang_a(agents: int, rate_per_s: float, aht_s: float, within_s: float, pati
         """In two parts, because patience may be far shorter than anything else."""
         until = max(low, min(high, until))
         middle = min(until, low + _NEGLIGIBLE * patience_s)
-        return sum(_simpson(lambda x: math.exp(exponent(x) - peak) * weight(x), *part)
-                   for part in ((low, middle), (middle, until)))
+        return sum(_simpson(lambda x: math.exp(exponent(x) - peak) * weight(x), *part) for part in ((low, middle), (middle, until)))
 
-    all_but_one = erlang_b(agents - 1, rate * aht_s)        # πₙ₋₁ among the states in which nobody waits
+    all_but_one = erlang_b(agents - 1, rate * aht_s)  # πₙ₋₁ among the states in which nobody waits
     at_once = math.exp(-peak)
     scale = all_but_one * rate
     total = at_once + scale * mass(lambda x: 1.0)

@@ -221,9 +221,7 @@ class Contact:
     solved: bool
 
 
-def first_contact_resolution(
-    contacts: Iterable[Contact], *, as_of: datetime, within: timedelta = timedelta(days=7)
-) -> Rate:
+def first_contact_resolution(contacts: Iterable[Contact], *, as_of: datetime, within: timedelta = timedelta(days=7)) -> Rate:
     """First contacts that were solved and followed by no contact of the same customer about the same reason.
 
     A first contact is one without another in the `within` before it. Matured only: a first contact counts once `within`

@@ -6,7 +6,7 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Sequence, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, CheckConstraint, Float, ForeignKey, Index, Sequence, String, Text, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -63,6 +63,30 @@ class DeliveryState(enum.StrEnum):
     SENT = "sent"
     FAILED = "failed"
     WITHDRAWN = "withdrawn"
+
+
+class Queue(Base):
+    """Where work waits. `requirements` maps a skill's id to the least level; `steps` widen them with age: [{"requirements": {...}, "until_age_s": 60}]."""
+
+    __tablename__ = "queue"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    name_ru: Mapped[str] = mapped_column(String(120), default="")
+    requirements: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    steps: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    tier: Mapped[int] = mapped_column(default=1)
+    target_s: Mapped[int] = mapped_column(default=4 * 3600)
+    service_target: Mapped[float] = mapped_column(Float, default=0.8)
+    acceptance: Mapped[str] = mapped_column(String(9), default="offer")
+    offer_s: Mapped[int] = mapped_column(default=30)
+    weights: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    overflow_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
+    prefers_proficiency: Mapped[bool] = mapped_column(Boolean, default=False)
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+    __table_args__ = (CheckConstraint("acceptance IN ('offer', 'automatic', 'pull')", name="acceptance"),)
 
 
 class Inbox(Base):

@@ -1,0 +1,85 @@
+"""What happened for an agent while they were not looking: assigned to them, answered by their customer, rated."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+
+from helpdesk import clock, db
+from helpdesk.agents.models import Notification
+from helpdesk.catalog import CustomerWrote, NoteAdded, TicketAssigned, TicketRated
+from helpdesk.events import reaction
+from helpdesk.tickets.models import Ticket
+
+
+@reaction(TicketAssigned, key=lambda fact: f"assigned:{fact.ticket_id}:{fact.new}", name="notifications.assigned")
+def tell_new_owner(fact: TicketAssigned) -> None:
+    """Somebody else gave you a ticket."""
+    if fact.new is not None and fact.by.user_id != fact.new:
+        add(fact.new, fact.ticket_id, "assigned")
+
+
+@reaction(CustomerWrote, key=lambda fact: f"message:{fact.message_id}", name="notifications.answered")
+def tell_owner_of_answer(fact: CustomerWrote) -> None:
+    """Your customer wrote."""
+    ticket = db.session().get_one(Ticket, fact.ticket_id)
+    if ticket.assignee_id is not None:
+        add(ticket.assignee_id, ticket.id, "answered")
+
+
+@reaction(NoteAdded, key=lambda fact: f"message:{fact.message_id}", name="notifications.note")
+def tell_owner_of_note(fact: NoteAdded) -> None:
+    """A colleague left a note on your ticket."""
+    ticket = db.session().get_one(Ticket, fact.ticket_id)
+    if ticket.assignee_id is not None and fact.by.user_id != ticket.assignee_id:
+        add(ticket.assignee_id, ticket.id, "note")
+
+
+@reaction(TicketRated, key=lambda fact: f"rating:{fact.rating_id}", name="notifications.rated")
+def tell_owner_of_rating(fact: TicketRated) -> None:
+    """Your customer said how it was."""
+    ticket = db.session().get_one(Ticket, fact.ticket_id)
+    if ticket.assignee_id is not None:
+        add(ticket.assignee_id, ticket.id, "rated")
+
+
+def add(user_id: int, ticket_id: int, kind: str) -> None:
+    """One unread notification per ticket and kind: more of the same only renews it."""
+    session = db.session()
+    waiting = session.scalar(
+        select(Notification).where(
+            Notification.user_id == user_id, Notification.ticket_id == ticket_id, Notification.kind == kind, Notification.read_at.is_(None)
+        )
+    )
+    if waiting is not None:
+        waiting.at = clock.now()
+        return
+    session.add(Notification(user_id=user_id, ticket_id=ticket_id, kind=kind, at=clock.now()))
+
+
+def unread_count(user_id: int) -> int:
+    return (
+        db.session().scalar(
+            select(func.count()).select_from(Notification).where(Notification.user_id == user_id, Notification.read_at.is_(None))
+        )
+        or 0
+    )
+
+
+def latest(user_id: int, *, limit: int = 30) -> list[tuple[Notification, Ticket]]:
+    """The newest notifications with their tickets, unread first."""
+    found = (
+        select(Notification, Ticket)
+        .join(Ticket, Ticket.id == Notification.ticket_id)
+        .where(Notification.user_id == user_id)
+        .order_by(Notification.read_at.is_not(None), Notification.at.desc())
+        .limit(limit)
+    )
+    return [(row.Notification, row.Ticket) for row in db.session().execute(found)]
+
+
+def read(user_id: int, *, ticket_id: int | None = None) -> None:
+    """Mark as read: of one ticket, because it was opened, or all."""
+    done = update(Notification).where(Notification.user_id == user_id, Notification.read_at.is_(None))
+    if ticket_id is not None:
+        done = done.where(Notification.ticket_id == ticket_id)
+    db.session().execute(done.values(read_at=clock.now()), execution_options={"synchronize_session": False})

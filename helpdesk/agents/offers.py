@@ -1,0 +1,118 @@
+"""Offers: work held out to one agent for seconds. Accept, decline with a reason, expiry, withdrawal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select, update
+
+from helpdesk import clock, db
+from helpdesk.actor import SYSTEM, Actor
+from helpdesk.agents import assignments, presence
+from helpdesk.agents.models import Exclusion, ItemState, Offer, OfferState, PresenceState, WorkItem
+from helpdesk.catalog import OfferAccepted, OfferDeclined, OfferExpired, OfferMade
+from helpdesk.errors import Conflict, Forbidden
+from helpdesk.events import reaction, record
+from helpdesk.preferences import preferences
+from helpdesk.tickets.models import Queue, Ticket
+
+
+def make(item: WorkItem, user_id: int, queue: Queue, why: dict[str, object]) -> Offer:
+    """Hold a claimed item out to an agent. The database refuses a second open offer."""
+    now = clock.now()
+    offer = Offer(
+        item_id=item.id,
+        ticket_id=item.ticket_id,
+        user_id=user_id,
+        offered_at=now,
+        expires_at=now + timedelta(seconds=queue.offer_s),
+        why=why,
+    )
+    db.session().add(offer)
+    db.session().flush()
+    record(OfferMade(item.ticket_id, offer.id, item.id, user_id, SYSTEM))
+    return offer
+
+
+def accept(offer: Offer, *, by: Actor) -> Ticket:
+    """Take the offered work. Accepting twice changes nothing. Raises Conflict, saying who has it, when it is too late."""
+    _mine(offer, by)
+    session = db.session()
+    ticket = session.get_one(Ticket, offer.ticket_id)
+    if offer.state is OfferState.ACCEPTED:
+        return ticket
+    kept = session.execute(
+        update(Offer)
+        .where(Offer.id == offer.id, Offer.state == OfferState.OFFERED, Offer.expires_at >= clock.now())
+        .values(state=OfferState.ACCEPTED, decided_at=clock.now()),
+        execution_options={"synchronize_session": False},
+    )
+    if kept.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict(_("Too late: this offer has ended."))
+    item = session.get_one(WorkItem, offer.item_id)
+    assignments.take_over(item, ticket, offer.user_id, how="offer", by=by)
+    record(OfferAccepted(ticket.id, offer.id, offer.user_id, by))
+    return ticket
+
+
+def decline(offer: Offer, *, reason: str, by: Actor) -> None:
+    """Would rather not. The work waits again with its place kept, and this agent is not asked about it for a while."""
+    _mine(offer, by)
+    if _end(offer, OfferState.DECLINED, reason):
+        record(OfferDeclined(offer.ticket_id, offer.id, offer.user_id, by, reason=reason[:60]))
+
+
+@reaction(OfferMade, delay=lambda fact: _life_of(fact.offer_id), key=lambda fact: f"offer:{fact.offer_id}", name="offers.expire")
+def expire(fact: OfferMade) -> None:
+    """Nobody reacted in time: the work waits again, and somebody on a live channel counts as not responding."""
+    offer = db.session().get(Offer, fact.offer_id)
+    if offer is None or offer.state is not OfferState.OFFERED or offer.expires_at > clock.now():
+        return
+    item = db.session().get_one(WorkItem, offer.item_id)
+    if _end(offer, OfferState.EXPIRED, ""):
+        record(OfferExpired(offer.ticket_id, offer.id, offer.user_id, SYSTEM))
+        if item.channel != "ticket":
+            presence.set_presence(offer.user_id, PresenceState.NOT_RESPONDING, by=SYSTEM)
+
+
+def open_offers(user_id: int) -> list[Offer]:
+    """What is held out to an agent right now, the most urgent first."""
+    return list(
+        db.session().scalars(
+            select(Offer)
+            .where(Offer.user_id == user_id, Offer.state == OfferState.OFFERED, Offer.expires_at > clock.now())
+            .order_by(Offer.expires_at)
+        )
+    )
+
+
+def _life_of(offer_id: int) -> timedelta:
+    offer = db.session().get_one(Offer, offer_id)
+    return offer.expires_at - offer.offered_at
+
+
+def _end(offer: Offer, state: OfferState, reason: str) -> bool:
+    """Close an open offer, free the agent's load, let the item wait with its original key, exclude the agent for a while."""
+    session = db.session()
+    item = session.get_one(WorkItem, offer.item_id)
+    assignments.lower(offer.user_id, item.weight)  # the agent first: lock order
+    kept = session.execute(
+        update(Offer)
+        .where(Offer.id == offer.id, Offer.state == OfferState.OFFERED)
+        .values(state=state, decided_at=clock.now(), reason=reason[:200]),
+        execution_options={"synchronize_session": False},
+    )
+    if kept.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict(_("Too late: this offer has ended."))
+    session.execute(
+        update(WorkItem).where(WorkItem.id == item.id, WorkItem.state == ItemState.OFFERED).values(state=ItemState.WAITING, user_id=None),
+        execution_options={"synchronize_session": False},
+    )
+    session.merge(Exclusion(item_id=item.id, user_id=offer.user_id, until=clock.now() + timedelta(seconds=preferences().exclusion_s)))
+    return True
+
+
+def _mine(offer: Offer, by: Actor) -> None:
+    if offer.user_id != by.user_id:
+        raise Forbidden(_("This was offered to somebody else."))

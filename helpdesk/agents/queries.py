@@ -1,0 +1,65 @@
+"""What the screens and policies of agents read."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from helpdesk import clock, db
+from helpdesk.actor import Actor
+from helpdesk.agents.models import Presence, PresenceState, QueueMember, TeamMember
+from helpdesk.auth import STAFF, Principal, Role, User
+from helpdesk.crm.models import Contact, Membership
+from helpdesk.tickets.models import Queue
+
+
+def principal_of(user: User, *, scopes: frozenset[str] | None = None, actor: Actor | None = None) -> Principal:
+    """Everything a policy needs to know about a person who signed in, or about a token of theirs."""
+    session = db.session()
+    queues: frozenset[int] = frozenset()
+    teams: frozenset[int] = frozenset()
+    organizations: frozenset[int] = frozenset()
+    if user.role in STAFF:
+        queues = frozenset(session.scalars(select(QueueMember.queue_id).where(QueueMember.user_id == user.id)))
+        if user.role is Role.AGENT:
+            teams = frozenset(session.scalars(select(TeamMember.team_id).where(TeamMember.user_id == user.id)))
+    elif user.contact_id is not None:
+        seen = select(Membership.organization_id).where(Membership.contact_id == user.contact_id, Membership.sees_all_tickets)
+        organizations = frozenset(session.scalars(seen))
+    return Principal(
+        actor or Actor("user", user.id),
+        role=Role(user.role),
+        user_id=user.id,
+        contact_id=user.contact_id,
+        queues=queues,
+        teams=teams,
+        organizations=organizations,
+        scopes=scopes,
+    )
+
+
+def queues_for(who: Principal) -> list[Queue]:
+    """The queues whose work this colleague may see, by name."""
+    found = select(Queue).where(Queue.active).order_by(Queue.name)
+    if not who.leads:
+        found = found.where(Queue.id.in_(who.queues))
+    return list(db.session().scalars(found))
+
+
+def colleagues(queue_id: int | None = None) -> list[User]:
+    """Active people who answer tickets, by name; of one queue if given."""
+    found = select(User).where(User.active, User.role.in_(STAFF)).order_by(User.name)
+    if queue_id is not None:
+        found = found.where(User.id.in_(select(QueueMember.user_id).where(QueueMember.queue_id == queue_id)))
+    return list(db.session().scalars(found))
+
+
+def presence_of(user_id: int) -> PresenceState:
+    """An agent's presence as it counts now: a row past its time to live means offline."""
+    row = db.session().get(Presence, user_id)
+    if row is None or row.expires_at < clock.now():
+        return PresenceState.OFFLINE
+    return row.state
+
+
+def contact_of(user: User) -> Contact | None:
+    return db.session().get(Contact, user.contact_id) if user.contact_id else None

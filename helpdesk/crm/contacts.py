@@ -1,0 +1,114 @@
+"""Who is this? Any address on any channel resolves to one contact; a new one makes a contact."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from helpdesk import clock, db
+from helpdesk.actor import Actor
+from helpdesk.catalog import ContactAdded, OrganizationAdded
+from helpdesk.crm import addresses
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Membership, Organization
+from helpdesk.events import record
+
+#: Domains of mail providers: sharing one says nothing about a common employer.
+PUBLIC_DOMAINS = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com me.com proton.me protonmail.com gmx.de gmx.net web.de "
+    "mail.ru bk.ru list.ru inbox.ru yandex.ru ya.ru yandex.com rambler.ru aol.com".split()
+)
+
+
+def by_email(address: str, *, name: str = "", language: str = "", by: Actor, verified: bool = False) -> Contact:
+    """The contact who uses this address; made, with its identity, if nobody does yet. Raises Invalid for what is not an address.
+
+    A name we did not know is filled in; one we know is never overwritten by what a mail claims.
+    """
+    read = addresses.email(address)
+    contact = find_by_email(read.value)
+    if contact is None:
+        contact = add(name=name or read.shown.split("@")[0], language=language, by=by)
+        db.session().add(
+            Identity(
+                contact_id=contact.id,
+                kind=IdentityKind.EMAIL,
+                value=read.shown,
+                value_norm=read.value,
+                verified_at=clock.now() if verified else None,
+            )
+        )
+        join_by_domain(contact, read.value)
+    elif language and not contact.language:
+        contact.language = language
+    return contact
+
+
+def find_by_email(address: str) -> Contact | None:
+    """The contact behind an address, or the one it was merged into."""
+    found = db.session().scalar(
+        select(Contact)
+        .join(Identity, Identity.contact_id == Contact.id)
+        .where(Identity.kind == IdentityKind.EMAIL, Identity.value_norm == address.strip().lower(), Contact.erased_at.is_(None))
+        .order_by(Identity.shared, Identity.id)
+        .limit(1)
+    )
+    return canonical(found) if found else None
+
+
+def canonical(contact: Contact) -> Contact:
+    """Who speaks for a merged contact."""
+    seen = {contact.id}
+    while contact.merged_into_id is not None and contact.merged_into_id not in seen:
+        seen.add(contact.merged_into_id)
+        contact = db.session().get_one(Contact, contact.merged_into_id)
+    return contact
+
+
+def add(*, name: str, language: str = "", organization_id: int | None = None, by: Actor) -> Contact:
+    """A new contact, without any address yet."""
+    contact = Contact(name=name.strip()[:200] or "?", language=language, organization_id=organization_id, acquired_at=clock.now())
+    db.session().add(contact)
+    db.session().flush()
+    record(ContactAdded(contact.id, by))
+    return contact
+
+
+def add_organization(name: str, *, domain: str = "", tier: str = "", by: Actor) -> Organization:
+    organization = Organization(name=name.strip()[:200], domain=domain.lower(), tier=tier)
+    db.session().add(organization)
+    db.session().flush()
+    record(OrganizationAdded(organization.id, by))
+    return organization
+
+
+def join_by_domain(contact: Contact, email: str) -> None:
+    """Put a new contact into the organization whose mail domain they use."""
+    domain = email.rpartition("@")[2]
+    if contact.organization_id or not domain or domain in PUBLIC_DOMAINS:
+        return
+    organization = db.session().scalar(select(Organization).where(Organization.domain == domain).order_by(Organization.id).limit(1))
+    if organization is not None:
+        contact.organization_id = organization.id
+        db.session().add(Membership(contact_id=contact.id, organization_id=organization.id))
+
+
+def email_of(contact_id: int) -> str | None:
+    """The address to write to: a verified one first, never one that bounces if there is another."""
+    return db.session().scalar(
+        select(Identity.value)
+        .where(Identity.contact_id == contact_id, Identity.kind == IdentityKind.EMAIL)
+        .order_by(Identity.failing_since.is_not(None), Identity.verified_at.is_(None), Identity.id)
+        .limit(1)
+    )
+
+
+def owns_email(contact_id: int, address: str) -> bool:
+    """Whether an address belongs to this contact (or to one merged into it)."""
+    found = find_by_email(address)
+    return found is not None and found.id == contact_id
+
+
+def count() -> int:
+    return (
+        db.session().scalar(select(func.count()).select_from(Contact).where(Contact.merged_into_id.is_(None), Contact.erased_at.is_(None)))
+        or 0
+    )

@@ -1,0 +1,7 @@
+"""Signing in and out, invitations and resets."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+bp = Blueprint("signin", __name__)

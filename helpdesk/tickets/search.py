@@ -1,0 +1,65 @@
+"""Finding tickets by their words: the knowledge base's stems, searched by the database itself.
+
+SQLite keeps the stems in an FTS5 table, PostgreSQL in a tsvector with a GIN index; the migration makes either. Both find the same words,
+and the caller's permissions are part of the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Select, column, select, table, text
+from sqlalchemy import true as everything
+
+from helpdesk import db
+from helpdesk.kb.text import stems
+from helpdesk.tickets.models import Message, Ticket
+
+_words = table("message_words", column("rowid"), column("message_id"), column("stems"), column("message_words"))
+LONGEST = 200_000
+MOST_WORDS = 12
+
+
+def remember(message: Message, *more: str) -> None:
+    """Index a message's words (and `more`: the subject and the customer's name go with the first)."""
+    words = " ".join(_safe(stems("\n".join((*more, message.text))[:LONGEST])))
+    if db.engine().dialect.name == "sqlite":
+        statement = "INSERT INTO message_words(rowid, stems) VALUES (:id, :words)"
+    else:
+        statement = (
+            "INSERT INTO message_words(message_id, stems) VALUES (:id, to_tsvector('simple', :words)) ON CONFLICT (message_id) DO NOTHING"
+        )
+    db.session().execute(text(statement), {"id": message.id, "words": words})
+
+
+def forget(message_id: int) -> None:
+    """Take a message out of the index (erasure)."""
+    name = "rowid" if db.engine().dialect.name == "sqlite" else "message_id"
+    db.session().execute(text(f"DELETE FROM message_words WHERE {name} = :id"), {"id": message_id})
+
+
+def matching(query: str) -> ColumnElement[bool]:
+    """The condition "this ticket contains these words" on Ticket; a bare number also matches the ticket's number."""
+    words = _safe(stems(query[:500]))[:MOST_WORDS]
+    digits = query.strip().lstrip("#")
+    by_number = Ticket.number == int(digits) if digits.isdigit() and len(digits) < 15 else None
+    by_words = Ticket.id.in_(_hits(words)) if words else None
+    if by_number is not None:
+        return by_number if by_words is None else by_number | by_words
+    return by_words if by_words is not None else everything()
+
+
+def _hits(words: Sequence[str]) -> Select[tuple[int]]:
+    """Tickets with a message that contains every word."""
+    if db.engine().dialect.name == "sqlite":
+        asked = " ".join(f'"{word}"' for word in words)
+        found = select(_words.c.rowid).where(text("message_words MATCH :asked").bindparams(asked=asked))
+    else:
+        asked = " & ".join(f"'{word}'" for word in words)
+        found = select(_words.c.message_id).where(text("stems @@ to_tsquery('simple', :asked)").bindparams(asked=asked))
+    return select(Message.ticket_id).where(Message.id.in_(found))
+
+
+def _safe(words: Sequence[str]) -> list[str]:
+    """Words without the characters that either query language would read as operators; a code such as C++ or AB-12 becomes one plain word."""
+    return [plain for word in words if (plain := "".join(c if c.isalnum() else "_" for c in word).strip("_") or "")]

@@ -1,0 +1,100 @@
+"""The clocks that run while a customer waits: first reply, then next reply. Started, paused, resumed and stopped in the same transaction as the deed.
+
+A queue's target is what a clock runs against, in calendar time. A clock that is paused (the customer's turn, or somebody else's) shows no
+deadline; when it resumes, the deadline moves by the length of the pause. `ticket.next_due_at` copies the earliest running deadline for lists.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from helpdesk import clock, db
+from helpdesk.tickets.models import Queue, SlaClock, SlaEntry, Ticket
+
+FIRST_REPLY, NEXT_REPLY = "first_reply", "next_reply"
+
+
+def start(ticket: Ticket, target: str, queue: Queue) -> SlaClock:
+    """Let a target run from now, unless it already does."""
+    running = _open(ticket, target)
+    if running is not None:
+        return running
+    now = clock.now()
+    made = SlaClock(
+        ticket_id=ticket.id,
+        target=target,
+        target_s=queue.target_s,
+        started_at=now,
+        due_at=now + timedelta(seconds=queue.target_s),
+        state="running",
+    )
+    db.session().add(made)
+    db.session().flush()
+    _enter(made, "start", target)
+    _show(ticket)
+    return made
+
+
+def pause(ticket: Ticket, cause: str) -> None:
+    for running in _all_open(ticket):
+        if running.paused_at is None:
+            running.paused_at, running.state = clock.now(), "paused"
+            _enter(running, "pause", cause)
+    _show(ticket)
+
+
+def resume(ticket: Ticket, cause: str) -> None:
+    for waiting in _all_open(ticket):
+        if waiting.paused_at is not None and waiting.due_at is not None:
+            waiting.due_at += clock.now() - waiting.paused_at
+            waiting.paused_at, waiting.state = None, "running"
+            _enter(waiting, "resume", cause)
+    _show(ticket)
+
+
+def stop(ticket: Ticket, cause: str) -> None:
+    """The customer was answered, or nothing more is owed: each running clock is met or breached."""
+    for running in _all_open(ticket):
+        now = clock.now()
+        missed = running.due_at is not None and (running.paused_at or now) > running.due_at
+        running.stopped_at, running.state = now, "breached" if missed else "met"
+        _enter(running, "breach" if missed else "met", cause)
+        if missed and ticket.breached_at is None:
+            ticket.breached_at = running.due_at
+    _show(ticket)
+
+
+def unstop(ticket: Ticket, since: datetime) -> bool:
+    """Take back a stop made since then (a reply was withdrawn): the clocks go on as if it had never been. Whether there was one."""
+    stopped = db.session().scalars(select(SlaClock).where(SlaClock.ticket_id == ticket.id, SlaClock.stopped_at >= since))
+    found = False
+    for again in stopped:
+        again.stopped_at, again.state, found = None, "paused" if again.paused_at else "running", True
+        _enter(again, "resume", "withdrawn")
+    _show(ticket)
+    return found
+
+
+def _open(ticket: Ticket, target: str) -> SlaClock | None:
+    return db.session().scalar(
+        select(SlaClock).where(SlaClock.ticket_id == ticket.id, SlaClock.target == target, SlaClock.stopped_at.is_(None))
+    )
+
+
+def _all_open(ticket: Ticket) -> list[SlaClock]:
+    return list(db.session().scalars(select(SlaClock).where(SlaClock.ticket_id == ticket.id, SlaClock.stopped_at.is_(None))))
+
+
+def _enter(of: SlaClock, kind: str, cause: str) -> None:
+    db.session().add(SlaEntry(clock_id=of.id, at=clock.now(), kind=kind, cause=cause))
+
+
+def _show(ticket: Ticket) -> None:
+    """Copy the earliest deadline to the ticket: a cached list column, so no version is raised."""
+    db.session().flush()
+    clocks = _all_open(ticket)
+    dues = [c.due_at for c in clocks if c.due_at is not None]
+    ticket.next_due_at = min(dues) if dues else None
+    ticket.due_paused = bool(clocks) and all(c.paused_at is not None for c in clocks)

@@ -1,0 +1,114 @@
+"""The tickets' words as people read them, in their language, and the small functions templates use to say them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext, ngettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup, escape
+
+from helpdesk import clock
+from helpdesk.tickets.models import Channel, DeliveryState, Priority, Status, Ticket
+
+STATUS = {
+    Status.NEW: _("New"),
+    Status.OPEN: _("Open"),
+    Status.PENDING: _("Waiting for customer"),
+    Status.ON_HOLD: _("On hold"),
+    Status.SOLVED: _("Solved"),
+    Status.CLOSED: _("Closed"),
+}
+PRIORITY = {Priority.LOW: _("Low"), Priority.NORMAL: _("Normal"), Priority.HIGH: _("High"), Priority.URGENT: _("Urgent")}
+CHANNEL = {
+    Channel.EMAIL: _("E-mail"),
+    Channel.PORTAL: _("Portal"),
+    Channel.API: _("API"),
+    Channel.CHAT: _("Chat"),
+    Channel.PHONE: _("Phone"),
+}
+CHANNEL_ICON = {Channel.EMAIL: "mail", Channel.PORTAL: "world", Channel.API: "code", Channel.CHAT: "message-circle", Channel.PHONE: "phone"}
+DELIVERY = {
+    DeliveryState.NONE: "",
+    DeliveryState.WAITING: _("Leaving soon"),
+    DeliveryState.SENT: _("Sent"),
+    DeliveryState.FAILED: _("Not delivered"),
+    DeliveryState.WITHDRAWN: _("Taken back"),
+}
+
+
+def paragraphs(text: str) -> Markup:
+    """Plain text as paragraphs and line breaks, escaped."""
+    blocks = [block for block in text.replace("\r\n", "\n").split("\n\n") if block.strip()]
+    return Markup("").join(
+        Markup("<p>{}</p>").format(Markup("<br>").join(escape(line) for line in block.strip("\n").split("\n"))) for block in blocks
+    )
+
+
+def duration(seconds: float) -> str:
+    """A length of time in two parts at most: 45 s, 3 min 40 s, 2 h 05 min, 3 d 4 h."""
+    total = max(0, round(seconds))
+    if total < 60:
+        return gettext("%(s)s s", s=total)
+    if total < 3600:
+        return gettext("%(m)s min %(s)s s", m=total // 60, s=f"{total % 60:02d}") if total < 600 else gettext("%(m)s min", m=total // 60)
+    if total < 86400:
+        return gettext("%(h)s h %(m)s min", h=total // 3600, m=f"{total % 3600 // 60:02d}")
+    return gettext("%(d)s d %(h)s h", d=total // 86400, h=total % 86400 // 3600)
+
+
+def ago(at: datetime | None) -> str:
+    """How long ago, in one short word; the page's ticker draws the same."""
+    if at is None:
+        return ""
+    seconds = (clock.now() - at).total_seconds()
+    if seconds < 60:
+        return gettext("now")
+    if seconds < 3600:
+        return gettext("%(n)s min", n=round(seconds / 60))
+    if seconds < 86400:
+        return gettext("%(n)s h", n=round(seconds / 3600))
+    return gettext("%(n)s d", n=round(seconds / 86400))
+
+
+def size(count: int) -> str:
+    """A file's size in the largest whole unit."""
+    if count < 1024:
+        return gettext("%(n)s B", n=count)
+    if count < 1024 * 1024:
+        return gettext("%(n)s kB", n=count // 1024)
+    return gettext("%(n)s MB", n=f"{count / 1024 / 1024:.1f}")
+
+
+def who_acts_next(ticket: Ticket) -> str:
+    """For the customer, in plain words: what state, and whose turn."""
+    if ticket.status in (Status.SOLVED, Status.CLOSED):
+        return (
+            gettext("We believe this is solved. If it is not, just write again.")
+            if ticket.status is Status.SOLVED
+            else gettext("This request is closed.")
+        )
+    if ticket.status is Status.PENDING:
+        return gettext("We are waiting for your answer.")
+    if ticket.status is Status.ON_HOLD:
+        return gettext("We are waiting for somebody else and will come back to you.")
+    return gettext("It is our turn: an agent will answer you.")
+
+
+def tickets_count(number: int) -> str:
+    return ngettext("%(num)s ticket", "%(num)s tickets", number)
+
+
+TEMPLATE_WORDS: dict[str, Any] = {
+    "STATUS": STATUS,
+    "PRIORITY": PRIORITY,
+    "CHANNEL": CHANNEL,
+    "CHANNEL_ICON": CHANNEL_ICON,
+    "DELIVERY": DELIVERY,
+    "paragraphs": paragraphs,
+    "duration": duration,
+    "ago": ago,
+    "size": size,
+    "who_acts_next": who_acts_next,
+}
