@@ -98,6 +98,7 @@ class Unit:
 
 
 _engine: Engine | None = None
+_commits = 0
 _unit: contextvars.ContextVar[Unit | None] = contextvars.ContextVar("unit", default=None)
 _writing = threading.RLock()
 
@@ -233,7 +234,14 @@ def outside() -> Iterator[None]:
         _unit.reset(token)
 
 
+def commits() -> int:
+    """How many transactions this process has committed; tells our own writes from other processes'."""
+    return _commits
+
+
 def _run_after(done: Unit) -> None:
+    global _commits
+    _commits += 1
     for call in done.after_commit:
         try:
             call()

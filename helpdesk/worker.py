@@ -234,10 +234,10 @@ class Lane:
 
 
 class Clerk:
-    """This process's part in running deliveries: drains the hot lane itself, hands the others to `hand_over`, and sleeps until something is due."""
+    """This process's part in running deliveries: drains the hot lane itself (if `hot_here`), hands the rest to `hand_over`, sleeps until something is due."""
 
-    def __init__(self, hand_over: Callable[[str], None]) -> None:
-        self._lanes = {"hot": Lane("hot", lambda: drain("hot"))}
+    def __init__(self, hand_over: Callable[[str], None], *, hot_here: bool = True) -> None:
+        self._lanes = {"hot": Lane("hot", (lambda: drain("hot")) if hot_here else (lambda: hand_over("hot")))}
         for name in ("io", "heavy"):
             self._lanes[name] = Lane(name, lambda lane=name: hand_over(lane))
         self._wake = threading.Event()

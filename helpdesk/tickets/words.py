@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup, escape
 
-from helpdesk import clock
 from helpdesk.tickets.models import Channel, DeliveryState, Priority, Status, Ticket
 
 STATUS = {
@@ -44,32 +42,6 @@ def paragraphs(text: str) -> Markup:
     return Markup("").join(
         Markup("<p>{}</p>").format(Markup("<br>").join(escape(line) for line in block.strip("\n").split("\n"))) for block in blocks
     )
-
-
-def duration(seconds: float) -> str:
-    """A length of time in two parts at most: 45 s, 3 min 40 s, 2 h 05 min, 3 d 4 h."""
-    total = max(0, round(seconds))
-    if total < 60:
-        return gettext("%(s)s s", s=total)
-    if total < 3600:
-        return gettext("%(m)s min %(s)s s", m=total // 60, s=f"{total % 60:02d}") if total < 600 else gettext("%(m)s min", m=total // 60)
-    if total < 86400:
-        return gettext("%(h)s h %(m)s min", h=total // 3600, m=f"{total % 3600 // 60:02d}")
-    return gettext("%(d)s d %(h)s h", d=total // 86400, h=total % 86400 // 3600)
-
-
-def ago(at: datetime | None) -> str:
-    """How long ago, in one short word; the page's ticker draws the same."""
-    if at is None:
-        return ""
-    seconds = (clock.now() - at).total_seconds()
-    if seconds < 60:
-        return gettext("now")
-    if seconds < 3600:
-        return gettext("%(n)s min", n=round(seconds / 60))
-    if seconds < 86400:
-        return gettext("%(n)s h", n=round(seconds / 3600))
-    return gettext("%(n)s d", n=round(seconds / 86400))
 
 
 def size(count: int) -> str:
@@ -107,8 +79,6 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "CHANNEL_ICON": CHANNEL_ICON,
     "DELIVERY": DELIVERY,
     "paragraphs": paragraphs,
-    "duration": duration,
-    "ago": ago,
     "size": size,
     "who_acts_next": who_acts_next,
 }
