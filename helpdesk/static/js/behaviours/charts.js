@@ -10,6 +10,7 @@ import { make, onPage } from '../lib/page.js';
 Chart.register(BarController, BarElement, CategoryScale, Legend, LinearScale, LineController, LineElement, PointElement, Tooltip);
 
 const drawn = new Map();
+const FILLS = { ok: 'state-ok' };  // tokens made for text are too dark for whole bars
 
 // The line that figures are held against, with its words at the right end.
 const targetLine = {
@@ -83,7 +84,7 @@ function dataset(type, { name, values, tone = 'accent', dashed = false }, target
 /** A token as a colour that a canvas understands: light-dark() is resolved by the browser itself. */
 function colour(token) {
   const probe = document.body.appendChild(make('span', { hidden: true }));
-  probe.style.color = `var(--${token})`;
+  probe.style.color = `var(--${FILLS[token] ?? token})`;
   const resolved = getComputedStyle(probe).color;
   probe.remove();
   return resolved;

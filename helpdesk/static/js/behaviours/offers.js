@@ -50,6 +50,7 @@ function showTitle() {
 
 // Two soft tones, made here: no sound file, and nothing at all before the first click, as browsers demand.
 function beep() {
+  if (!navigator.userActivation?.hasBeenActive) return;
   try {
     audio ??= new AudioContext();
     for (const [start, pitch] of [[0, 660], [0.16, 880]]) {
