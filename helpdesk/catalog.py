@@ -380,6 +380,24 @@ class UserDeactivated:
 
 
 @event
+class TokenIssued:
+    """A person made a key for a program that acts in their name."""
+
+    user_id: int
+    token_id: int
+    by: Actor
+
+
+@event
+class TokenRevoked:
+    """A program's key stopped working."""
+
+    user_id: int
+    token_id: int
+    by: Actor
+
+
+@event
 class SignedIn:
     """A person signed in."""
 

@@ -40,6 +40,7 @@ class Settings:
     time_zone: str = "UTC"
     log_level: str = "INFO"
     pool_size: int = 10
+    api_per_minute: int = 3000
     demo: bool = False
 
     @property
@@ -74,6 +75,7 @@ DOCS: dict[str, str] = {
     "TIME_ZONE": "the company's zone, such as Europe/Moscow (default: UTC)",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR (default: INFO)",
     "DB_POOL": "PostgreSQL connections per process (default: 10)",
+    "API_PER_MINUTE": "requests that one API token may make per minute (default: 3000)",
 }
 
 
@@ -115,6 +117,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             "DEBUG, INFO, WARNING or ERROR",
         ),
         "pool_size": take("DB_POOL", "10", lambda text: _whole(text, 1, 200), "a number from 1 to 200"),
+        "api_per_minute": take("API_PER_MINUTE", "3000", lambda text: _whole(text, 1, 10**6), "a number from 1 to 1000000"),
     }
     if values["redis_url"] and values["database_url"] and str(values["database_url"]).startswith("sqlite"):
         faults.append(
