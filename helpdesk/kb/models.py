@@ -67,7 +67,11 @@ class ArticleOrganization(Base):
 
 
 class Translation(Base):
-    """An article in one language: what is published, and the draft beside it."""
+    """An article in one language: what is published, and the draft beside it.
+
+    `said_at`: when this language last said something new; `checked_at`: up to when it agrees with the others. It is outdated when another
+    language has said something since (`articles.outdated`).
+    """
 
     __tablename__ = "translation"
 
@@ -80,8 +84,11 @@ class Translation(Base):
     text: Mapped[str] = mapped_column(Text, default="")
     draft_title: Mapped[str] = mapped_column(String(300), default="")
     draft_body: Mapped[str] = mapped_column(Text, default="")
+    drafted_at: Mapped[datetime | None]
     published_revision: Mapped[int | None]
     published_at: Mapped[datetime | None]
+    said_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]
 
     article: Mapped[Article] = relationship(back_populates="translations", lazy="raise")
 
@@ -105,6 +112,31 @@ class Revision(Base):
     __table_args__ = (UniqueConstraint("translation_id", "number"),)
 
 
+class FormerAddress(Base):
+    """An address an article once had: links to it still arrive."""
+
+    __tablename__ = "former_address"
+
+    language: Mapped[str] = mapped_column(String(5), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(160), primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), index=True)
+
+
+class ArticleFile(Base):
+    """A picture or file that an article shows or offers. Seen by whoever may read the article."""
+
+    __tablename__ = "article_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), index=True)
+    object_key: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    content_type: Mapped[str] = mapped_column(String(120))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    added_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
 class KbState(Base):
     """One row: the knowledge base's revision number, raised by every change that readers can see."""
 
@@ -115,21 +147,24 @@ class KbState(Base):
 
 
 class SearchLog(Base):
-    """What somebody looked for, what they opened, and whether it helped."""
+    """What somebody looked for, what they opened, and whether it helped. `key` is what the pages between carry; it names no person."""
 
     __tablename__ = "search_log"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str | None] = mapped_column(String(32), unique=True)
     at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     query: Mapped[str] = mapped_column(String(500))
     language: Mapped[str] = mapped_column(String(5), default="")
     place: Mapped[str] = mapped_column(String(12), default="portal")
     found: Mapped[int] = mapped_column(default=0)
-    clicked_article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id"))
+    clicked_article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id"), index=True)
     solved: Mapped[bool | None] = mapped_column(Boolean)
 
 
 class AnswerFeedback(Base):
+    """Whether an article helped somebody; nobody has to say who they are."""
+
     __tablename__ = "answer_feedback"
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -688,6 +688,22 @@ def upgrade() -> None:
         batch_op.create_index('ix_arrival_state', ['state', 'id'], unique=False)
         batch_op.create_index('uq_arrival_header', ['box', 'header_id'], unique=True, sqlite_where=sa.text('header_id IS NOT NULL AND NOT conflicting'), postgresql_where=sa.text('header_id IS NOT NULL AND NOT conflicting'))
 
+    op.create_table('article_file',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('article_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('object_key', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('content_type', sa.String(length=120), nullable=False),
+    sa.Column('size', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('added_at', helpdesk.db.UtcDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['article_id'], ['article.id'], name=op.f('fk_article_file_article_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_article_file')),
+    sa.UniqueConstraint('object_key', name=op.f('uq_article_file_object_key'))
+    )
+    with op.batch_alter_table('article_file', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_article_file_article_id'), ['article_id'], unique=False)
+
     op.create_table('article_organization',
     sa.Column('article_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('organization_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -740,6 +756,16 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_exclusion_user_id')),
     sa.PrimaryKeyConstraint('item_id', 'user_id', name=op.f('pk_exclusion'))
     )
+    op.create_table('former_address',
+    sa.Column('language', sa.String(length=5), nullable=False),
+    sa.Column('slug', sa.String(length=160), nullable=False),
+    sa.Column('article_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['article_id'], ['article.id'], name=op.f('fk_former_address_article_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('language', 'slug', name=op.f('pk_former_address'))
+    )
+    with op.batch_alter_table('former_address', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_former_address_article_id'), ['article_id'], unique=False)
+
     op.create_table('interaction',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('contact_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -799,6 +825,7 @@ def upgrade() -> None:
 
     op.create_table('search_log',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('key', sa.String(length=32), nullable=True),
     sa.Column('at', helpdesk.db.UtcDateTime(), nullable=False),
     sa.Column('query', sa.String(length=500), nullable=False),
     sa.Column('language', sa.String(length=5), nullable=False),
@@ -807,10 +834,12 @@ def upgrade() -> None:
     sa.Column('clicked_article_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('solved', sa.Boolean(), nullable=True),
     sa.ForeignKeyConstraint(['clicked_article_id'], ['article.id'], name=op.f('fk_search_log_clicked_article_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_search_log'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_search_log')),
+    sa.UniqueConstraint('key', name=op.f('uq_search_log_key'))
     )
     with op.batch_alter_table('search_log', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_search_log_at'), ['at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_search_log_clicked_article_id'), ['clicked_article_id'], unique=False)
 
     op.create_table('sla_entry',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -851,8 +880,11 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=False),
     sa.Column('draft_title', sa.String(length=300), nullable=False),
     sa.Column('draft_body', sa.Text(), nullable=False),
+    sa.Column('drafted_at', helpdesk.db.UtcDateTime(), nullable=True),
     sa.Column('published_revision', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('published_at', helpdesk.db.UtcDateTime(), nullable=True),
+    sa.Column('said_at', helpdesk.db.UtcDateTime(), nullable=True),
+    sa.Column('checked_at', helpdesk.db.UtcDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['article_id'], ['article.id'], name=op.f('fk_translation_article_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_translation')),
     sa.UniqueConstraint('article_id', 'language', name=op.f('uq_translation_article_id_language')),
@@ -930,6 +962,7 @@ def downgrade() -> None:
 
     op.drop_table('sla_entry')
     with op.batch_alter_table('search_log', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_search_log_clicked_article_id'))
         batch_op.drop_index(batch_op.f('ix_search_log_at'))
 
     op.drop_table('search_log')
@@ -944,6 +977,10 @@ def downgrade() -> None:
         batch_op.drop_index('ix_interaction_contact_at')
 
     op.drop_table('interaction')
+    with op.batch_alter_table('former_address', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_former_address_article_id'))
+
+    op.drop_table('former_address')
     op.drop_table('exclusion')
     with op.batch_alter_table('attachment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_attachment_message_id'))
@@ -956,6 +993,10 @@ def downgrade() -> None:
 
     op.drop_table('assignment')
     op.drop_table('article_organization')
+    with op.batch_alter_table('article_file', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_article_file_article_id'))
+
+    op.drop_table('article_file')
     with op.batch_alter_table('arrival', schema=None) as batch_op:
         batch_op.drop_index('uq_arrival_header', sqlite_where=sa.text('header_id IS NOT NULL AND NOT conflicting'), postgresql_where=sa.text('header_id IS NOT NULL AND NOT conflicting'))
         batch_op.drop_index('ix_arrival_state')
