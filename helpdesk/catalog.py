@@ -248,6 +248,15 @@ class PresenceChanged:
     reason: str = ""
 
 
+@event
+class LinkAsked:
+    """Somebody wants a fresh link to a ticket; the contact's own address gets it, nobody else."""
+
+    ticket_id: int
+    contact_id: int
+    by: Actor
+
+
 # --- how it was -------------------------------------------------------------------------------------------------------------------------
 
 
@@ -276,12 +285,31 @@ class TicketRated:
 
 
 @event
+class ArticleAdded:
+    """Somebody began an article."""
+
+    article_id: int
+    by: Actor
+
+
+@event
+class ArticleChanged:
+    """Somebody edited an article's draft or what is known about it. `fields` are column names, `language` is empty for the article itself."""
+
+    article_id: int
+    by: Actor
+    language: str = ""
+    fields: tuple[str, ...] = ()
+
+
+@event
 class ArticlePublished:
     """A revision of an article is public, or visible to its audience."""
 
     article_id: int
     revision: int
     by: Actor
+    language: str = ""
 
 
 @event
@@ -289,6 +317,15 @@ class ArticleWithdrawn:
     """An article is no longer shown."""
 
     article_id: int
+    by: Actor
+
+
+@event
+class ArticleJudged:
+    """A reader said whether an article helped; a second opinion of the same reader replaces the first."""
+
+    article_id: int
+    helpful: bool
     by: Actor
 
 
