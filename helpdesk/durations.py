@@ -98,9 +98,10 @@ def relative(seconds: float, lang: str) -> str | None:
 
 def sla_badge(due: datetime | float, window: float, paused: float | bool | None = None) -> Badge:
     """The badge of a target due at a time (aware, or seconds since 1970). `paused` is how many seconds were left when it stopped."""
-    stands = paused is not None and paused is not False
-    left = float(paused) if stands and paused is not True else _epoch(due) - clock.now().timestamp()
-    return badge(left, window or HOUR, _lang(), paused=stands)
+    left = _epoch(due) - clock.now().timestamp()
+    if paused is None or paused is False:
+        return badge(left, window or HOUR, _lang())
+    return badge(left if paused is True else float(paused), window or HOUR, _lang(), paused=True)
 
 
 def age(at: datetime | float) -> str | None:

@@ -113,7 +113,7 @@ class CommandPalette extends HTMLElement {
 
 function fromPage() {
   return [...document.querySelectorAll('[data-command], button[data-key], a[data-key]')]
-    .filter((element) => !element.disabled && isVisible(element))
+    .filter((element) => !element.disabled && (isVisible(element) || element.closest('[popover]')))  // menus count while closed
     .map((element) => ({ name: commandName(element), key: element.dataset.key, also: element.dataset.commandAlso, element }))
     .filter((command) => command.name);
 }

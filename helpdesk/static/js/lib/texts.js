@@ -1,6 +1,6 @@
 // What scripts themselves say, in both languages. A page may override single lines: <body data-texts='{"undo": "…"}'>.
 
-const TEXTS = {
+export const TEXTS = {
   en: {
     undo: 'Undo',
     close: 'Close',
