@@ -9,6 +9,7 @@ import importlib
 import logging
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request, session
 from flask_babel import Babel
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     "helpdesk.kb.views",
     "helpdesk.tickets.views",
     "helpdesk.agents.views",
+    "helpdesk.agents.deeds",
     "helpdesk.agents.wallboard",
     "helpdesk.agents.admin",
     "helpdesk.crm.views",
@@ -233,7 +235,7 @@ def _refuse(wrong: Exception) -> Response:
         answer = make_response(render_template("errors/_toast.html", title=title, detail=detail, fields=fields), status)
         answer.headers["HX-Retarget"], answer.headers["HX-Reswap"] = "#toasts", "beforeend"
     elif isinstance(wrong, NotSignedIn) and request.method == "GET":
-        return web.see("/sign-in?next=" + request.full_path.rstrip("?"))
+        return web.see("/sign-in?next=" + quote(request.full_path.rstrip("?"), safe="/"))
     else:
         answer = make_response(render_template("errors/error.html", status=status, title=title, detail=detail, fields=fields), status)
     if isinstance(wrong, TooMany):

@@ -15,7 +15,7 @@ from typing import Any
 
 from flask_security import RoleMixin, UserMixin
 from flask_security.datastore import UserDatastore
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, delete, func, select
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from helpdesk import clock, db
@@ -225,10 +225,22 @@ def linked_user(secret: str, purpose: str) -> User:
 
 
 def spend_link(secret: str, purpose: str) -> User:
-    """Use a single-use link up. Raises Gone when it is unknown, expired or used."""
+    """Use a single-use link up. Raises Gone when it is unknown, expired or used; of two who try at once one gets it."""
     user = linked_user(secret, purpose)
-    _link(secret, purpose).used_at = clock.now()
+    kept = db.session().execute(
+        update(OneTimeLink)
+        .where(OneTimeLink.hashed == hashed(secret), OneTimeLink.purpose == purpose, OneTimeLink.used_at.is_(None))
+        .values(used_at=clock.now()),
+        execution_options={"synchronize_session": False},
+    )
+    if kept.rowcount != 1:  # type: ignore[attr-defined]
+        raise Gone
     return user
+
+
+def forget_links(user: User) -> None:
+    """Every link given out to a person and not used yet stops working."""
+    db.session().execute(delete(OneTimeLink).where(OneTimeLink.user_id == user.id, OneTimeLink.used_at.is_(None)))
 
 
 def _link(secret: str, purpose: str) -> OneTimeLink:
@@ -255,8 +267,17 @@ def tries_left(*who: str) -> None:
             raise TooMany(retry_after=int(TRIES_WINDOW.total_seconds()))
 
 
-def count_failure(*who: str) -> None:
-    db.session().add_all(SignInTry(who=hashed(name)) for name in who)
+def count_failure(*who: str) -> list[int]:
+    """Count a try against each name; the rows' ids, so that a try that succeeded can be taken back."""
+    made = [SignInTry(who=hashed(name), at=clock.now()) for name in who]
+    db.session().add_all(made)
+    db.session().flush()
+    return [row.id for row in made]
+
+
+def take_back(tries: list[int]) -> None:
+    """These tries succeeded: they count against nobody."""
+    db.session().execute(delete(SignInTry).where(SignInTry.id.in_(tries)))
 
 
 def forget_failures(account: str) -> None:

@@ -435,10 +435,51 @@ class TokenRevoked:
 
 
 @event
+class UserReactivated:
+    """A person may sign in again."""
+
+    user_id: int
+    by: Actor
+
+
+@event
 class SignedIn:
     """A person signed in."""
 
     user_id: int
+    by: Actor
+
+
+@event
+class LinkRequested:
+    """Somebody asked for a single-use link by mail: invite, reset or signin. Without a user when nobody here has that address."""
+
+    user_id: int | None
+    purpose: str
+    by: Actor
+
+
+@event
+class PasswordChanged:
+    """A person chose a new password; their other sessions and sockets ended."""
+
+    user_id: int
+    by: Actor
+
+
+@event
+class SessionsEnded:
+    """A person signed out everywhere."""
+
+    user_id: int
+    by: Actor
+
+
+@event
+class QueueChanged:
+    """What a queue asks of agents, who works in it, or whether it is open at all has changed."""
+
+    queue_id: int
     by: Actor
 
 
@@ -448,3 +489,27 @@ class SettingsChanged:
 
     by: Actor
     what: str = ""
+
+
+@event
+class DeliveryRetried:
+    """An administrator let parked work be tried again."""
+
+    delivery_id: int
+    by: Actor
+
+
+@event
+class DeliveryDiscarded:
+    """An administrator decided that parked work is not done any more."""
+
+    delivery_id: int
+    by: Actor
+
+
+@event
+class WorkStranded:
+    """The sweep found work waiting beside a free agent. It must never happen; each one is counted."""
+
+    user_id: int
+    by: Actor

@@ -21,6 +21,11 @@ def use(keys: tuple[str, ...]) -> None:
     _keys = keys
 
 
+def secret_keys() -> tuple[str, ...]:
+    """The secret keys, the newest first; for `helpdesk.vault`."""
+    return _keys
+
+
 def sign(purpose: str, payload: Any) -> str:
     """A link token for `payload` (JSON types), good for `purpose` alone."""
     return str(_serializer(purpose).dumps(payload))

@@ -44,7 +44,7 @@ Shower = Callable[[list[Fact]], None]
 
 _rooms: dict[str, MayWatch] = {}
 _showers: list[tuple[tuple[type, ...], Shower]] = []
-_alive: list[Callable[[Principal], None]] = []
+_alive: list[Callable[[Principal, dict[str, Any]], None]] = []
 
 
 # --- what packages declare -------------------------------------------------------------------------------------------
@@ -70,8 +70,11 @@ def shows(*facts: type) -> Callable[[Shower], Shower]:
     return declare
 
 
-def alive(call: Callable[[Principal], None]) -> Callable[[Principal], None]:
-    """Declare what a person's open screen keeps alive; called on each heartbeat of theirs, with no transaction open."""
+def alive(call: Callable[[Principal, dict[str, Any]], None]) -> Callable[[Principal, dict[str, Any]], None]:
+    """Declare what a person's open screen keeps alive; called on each heartbeat of theirs, with no transaction open.
+
+    The second argument is what the screen says it shows: {"ticket": id or None, "typing": bool}.
+    """
     _alive.append(call)
     return call
 
@@ -258,11 +261,12 @@ def _unwatch(message: Any) -> dict[str, Any]:
 
 
 @socketio.on("alive")
-def _heartbeat(_message: Any = None) -> dict[str, Any]:
+def _heartbeat(message: Any = None) -> dict[str, Any]:
     watcher = _watchers.get(request.sid)  # type: ignore[attr-defined]
     if watcher is not None and watcher.principal.user_id is not None:
+        shown = message if isinstance(message, dict) else {}
         for call in _alive:
-            call(watcher.principal)
+            call(watcher.principal, shown)
     return {"ok": True, "now": clock.now().timestamp()}
 
 
@@ -270,6 +274,11 @@ def _heartbeat(_message: Any = None) -> dict[str, Any]:
 def _failed(wrong: Exception) -> dict[str, Any]:
     log.exception("a socket message failed", exc_info=wrong)
     return {"ok": False, "error": "not now"}
+
+
+def may_watch(principal: Principal, name: str) -> bool:
+    """Whether a person may watch a room: the room's own policy."""
+    return _may(principal, name, "")
 
 
 def _may(principal: Principal, name: str, token: str) -> bool:
@@ -288,7 +297,7 @@ class Watchman:
     """Beats the rooms' revisions and looks again at everybody's rights once they have changed."""
 
     #: Facts after which somebody may watch less than before.
-    RIGHTS = ("user_changed", "user_deactivated", "settings_changed")
+    RIGHTS = ("user_changed", "user_deactivated", "password_changed", "sessions_ended", "queue_changed", "settings_changed")
 
     def __init__(self, app: Flask) -> None:
         self._app = app

@@ -42,6 +42,7 @@ class Team(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(120), unique=True)
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class TeamMember(Base):
@@ -58,6 +59,7 @@ class Skill(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(60), unique=True)
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class AgentProfile(Base):
