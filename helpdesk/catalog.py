@@ -341,6 +341,24 @@ class MailStored:
 
 
 @event
+class LargeMailStored:
+    """A mail's bytes are safe; it is big or intricate, so it is understood where nobody waits behind it."""
+
+    arrival_id: int
+    by: Actor
+
+
+@event
+class MailNoted:
+    """A mail that no person wrote left its mark and nothing else: a delivery report, a holiday reply. `what` is its kind."""
+
+    arrival_id: int
+    by: Actor
+    ticket_id: int | None = None
+    what: str = ""
+
+
+@event
 class MailQuarantined:
     """A mail could not be understood, or must not be acted on without a person."""
 
@@ -361,6 +379,24 @@ class MailQueued:
 @event
 class MailSent:
     """The mail server took it."""
+
+    outgoing_id: int
+    by: Actor
+    ticket_id: int | None = None
+
+
+@event
+class MailDelayed:
+    """The mail server did not take it yet; it is tried again later."""
+
+    outgoing_id: int
+    by: Actor
+    ticket_id: int | None = None
+
+
+@event
+class MailWithdrawn:
+    """A mail was taken out of the outbox before it left."""
 
     outgoing_id: int
     by: Actor

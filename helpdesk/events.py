@@ -175,7 +175,9 @@ REACTING = (
     "helpdesk.tickets.surveys",
     "helpdesk.agents.routing",
     "helpdesk.agents.notifications",
+    "helpdesk.channels.email.intake",
     "helpdesk.channels.email.out",
+    "helpdesk.channels.email.sending",
 )
 
 

@@ -26,8 +26,17 @@ class ArrivalState(enum.StrEnum):
     REFUSED = "refused"
 
 
+#: States in which nothing has been decided yet, or may be decided anew.
+UNDECIDED = (ArrivalState.STORED, ArrivalState.QUARANTINED)
+
+
 class Arrival(Base):
-    """One mail that reached us. Written, with its raw bytes kept, before anything is parsed."""
+    """One mail that reached us. Written, with its raw bytes kept, before anything is parsed.
+
+    `box` names where it was delivered (an inbox's address, or an imported folder's). `conflicting`: another mail with the same Message-ID and
+    other bytes came to this box before. `copies` counts how often the very same bytes came again. `silent`: history, imported: nothing is sent.
+    `why` is a sentence (a message id of the catalogue) and, after a line break, technical words that are shown as they are.
+    """
 
     __tablename__ = "arrival"
 
@@ -37,6 +46,7 @@ class Arrival(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     header_id: Mapped[str | None] = mapped_column(String(300))
     conflicting: Mapped[bool] = mapped_column(Boolean, default=False)
+    copies: Mapped[int] = mapped_column(default=0)
     object_key: Mapped[str] = mapped_column(String(64))
     size: Mapped[int]
     sender: Mapped[str] = mapped_column(String(320), default="")
@@ -45,7 +55,7 @@ class Arrival(Base):
     received_at: Mapped[datetime] = mapped_column(default=clock.now)
     state: Mapped[ArrivalState] = mapped_column(default=ArrivalState.STORED)
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"), index=True)
     subject: Mapped[str] = mapped_column(String(300), default="")
     why: Mapped[str] = mapped_column(String(1000), default="")
 
@@ -64,29 +74,52 @@ class OutgoingState(enum.StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class OutgoingKind(enum.StrEnum):
+    """reply: an agent's answer; receipt: "we have your request"; survey: how was it."""
+
+    REPLY = "reply"
+    RECEIPT = "receipt"
+    SURVEY = "survey"
+
+
 class Outgoing(Base):
-    """One mail that leaves. `header_id` never changes between tries, so that a receiver can drop the one duplicate a crash may cause."""
+    """One mail to one person. `header_id` never changes between tries, so that a receiver can drop the one duplicate a crash may cause.
+
+    `recipient` is the envelope's; `to` and `cc` are what the mail shows: [[name, address], …]. `not_before` is when the undo time ends, later
+    when the next try is due. `tried_at` guards against two workers sending at once.
+    """
 
     __tablename__ = "outgoing"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(12))
+    kind: Mapped[OutgoingKind] = mapped_column()
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"), index=True)
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"), index=True)
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
     survey_id: Mapped[int | None] = mapped_column(ForeignKey("survey.id"))
     inbox_id: Mapped[int | None] = mapped_column(ForeignKey("inbox.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id"))
-    recipients: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    recipient: Mapped[str] = mapped_column(String(320))
+    to: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
+    cc: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
+    language: Mapped[str] = mapped_column(String(5), default="")
     subject: Mapped[str] = mapped_column(String(400), default="")
     body_text: Mapped[str] = mapped_column(Text, default="")
     body_html: Mapped[str] = mapped_column(Text, default="")
     header_id: Mapped[str] = mapped_column(String(300), unique=True)
+    in_reply_to: Mapped[str] = mapped_column(String(300), default="")
     references: Mapped[str] = mapped_column(Text, default="")
     not_before: Mapped[datetime]
     state: Mapped[OutgoingState] = mapped_column(default=OutgoingState.WAITING)
     attempts: Mapped[int] = mapped_column(default=0)
     server_words: Mapped[str] = mapped_column(String(1000), default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    tried_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("ix_outgoing_state", "state", "not_before"),)
+    __table_args__ = (
+        Index("ix_outgoing_state", "state", "id"),
+        Index("ix_outgoing_recipient", "recipient", "created_at"),
+        # One mail for one reason: a reaction that runs twice makes nothing new.
+        Index("uq_outgoing_message", "message_id", "recipient", "kind", unique=True, sqlite_where=sql("message_id IS NOT NULL"), postgresql_where=sql("message_id IS NOT NULL")),
+        Index("uq_outgoing_survey", "survey_id", unique=True, sqlite_where=sql("survey_id IS NOT NULL"), postgresql_where=sql("survey_id IS NOT NULL")),
+    )  # fmt: skip

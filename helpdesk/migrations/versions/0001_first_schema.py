@@ -669,6 +669,7 @@ def upgrade() -> None:
     sa.Column('sha256', sa.String(length=64), nullable=False),
     sa.Column('header_id', sa.String(length=300), nullable=True),
     sa.Column('conflicting', sa.Boolean(), nullable=False),
+    sa.Column('copies', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('object_key', sa.String(length=64), nullable=False),
     sa.Column('size', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('sender', sa.String(length=320), nullable=False),
@@ -687,6 +688,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('box', 'sha256', name=op.f('uq_arrival_box_sha256'))
     )
     with op.batch_alter_table('arrival', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_arrival_message_id'), ['message_id'], unique=False)
         batch_op.create_index('ix_arrival_state', ['state', 'id'], unique=False)
         batch_op.create_index('uq_arrival_header', ['box', 'header_id'], unique=True, sqlite_where=sa.text('header_id IS NOT NULL AND NOT conflicting'), postgresql_where=sa.text('header_id IS NOT NULL AND NOT conflicting'))
 
@@ -894,23 +896,28 @@ def upgrade() -> None:
     )
     op.create_table('outgoing',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('kind', sa.String(length=12), nullable=False),
+    sa.Column('kind', sa.Enum('reply', 'receipt', 'survey', name='outgoingkind', native_enum=False, length=16), nullable=False),
     sa.Column('ticket_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('message_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('survey_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('inbox_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('contact_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('recipients', sa.JSON(), nullable=False),
+    sa.Column('recipient', sa.String(length=320), nullable=False),
+    sa.Column('to', sa.JSON(), nullable=False),
+    sa.Column('cc', sa.JSON(), nullable=False),
+    sa.Column('language', sa.String(length=5), nullable=False),
     sa.Column('subject', sa.String(length=400), nullable=False),
     sa.Column('body_text', sa.Text(), nullable=False),
     sa.Column('body_html', sa.Text(), nullable=False),
     sa.Column('header_id', sa.String(length=300), nullable=False),
+    sa.Column('in_reply_to', sa.String(length=300), nullable=False),
     sa.Column('references', sa.Text(), nullable=False),
     sa.Column('not_before', helpdesk.db.UtcDateTime(), nullable=False),
     sa.Column('state', sa.Enum('waiting', 'sending', 'sent', 'failed', 'withdrawn', name='outgoingstate', native_enum=False, length=16), nullable=False),
     sa.Column('attempts', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('server_words', sa.String(length=1000), nullable=False),
     sa.Column('created_at', helpdesk.db.UtcDateTime(), nullable=False),
+    sa.Column('tried_at', helpdesk.db.UtcDateTime(), nullable=True),
     sa.Column('sent_at', helpdesk.db.UtcDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_outgoing_contact_id')),
     sa.ForeignKeyConstraint(['inbox_id'], ['inbox.id'], name=op.f('fk_outgoing_inbox_id')),
@@ -921,9 +928,11 @@ def upgrade() -> None:
     sa.UniqueConstraint('header_id', name=op.f('uq_outgoing_header_id'))
     )
     with op.batch_alter_table('outgoing', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_outgoing_message_id'), ['message_id'], unique=False)
-        batch_op.create_index('ix_outgoing_state', ['state', 'not_before'], unique=False)
+        batch_op.create_index('ix_outgoing_recipient', ['recipient', 'created_at'], unique=False)
+        batch_op.create_index('ix_outgoing_state', ['state', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_outgoing_ticket_id'), ['ticket_id'], unique=False)
+        batch_op.create_index('uq_outgoing_message', ['message_id', 'recipient', 'kind'], unique=True, sqlite_where=sa.text('message_id IS NOT NULL'), postgresql_where=sa.text('message_id IS NOT NULL'))
+        batch_op.create_index('uq_outgoing_survey', ['survey_id'], unique=True, sqlite_where=sa.text('survey_id IS NOT NULL'), postgresql_where=sa.text('survey_id IS NOT NULL'))
 
     op.create_table('revision',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -948,9 +957,11 @@ def downgrade() -> None:
     op.execute('DROP TABLE message_words')
     op.drop_table('revision')
     with op.batch_alter_table('outgoing', schema=None) as batch_op:
+        batch_op.drop_index('uq_outgoing_survey', sqlite_where=sa.text('survey_id IS NOT NULL'), postgresql_where=sa.text('survey_id IS NOT NULL'))
+        batch_op.drop_index('uq_outgoing_message', sqlite_where=sa.text('message_id IS NOT NULL'), postgresql_where=sa.text('message_id IS NOT NULL'))
         batch_op.drop_index(batch_op.f('ix_outgoing_ticket_id'))
         batch_op.drop_index('ix_outgoing_state')
-        batch_op.drop_index(batch_op.f('ix_outgoing_message_id'))
+        batch_op.drop_index('ix_outgoing_recipient')
 
     op.drop_table('outgoing')
     op.drop_table('translation')
@@ -1002,6 +1013,7 @@ def downgrade() -> None:
     with op.batch_alter_table('arrival', schema=None) as batch_op:
         batch_op.drop_index('uq_arrival_header', sqlite_where=sa.text('header_id IS NOT NULL AND NOT conflicting'), postgresql_where=sa.text('header_id IS NOT NULL AND NOT conflicting'))
         batch_op.drop_index('ix_arrival_state')
+        batch_op.drop_index(batch_op.f('ix_arrival_message_id'))
 
     op.drop_table('arrival')
     with op.batch_alter_table('answer_feedback', schema=None) as batch_op:
