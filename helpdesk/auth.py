@@ -159,7 +159,8 @@ class Datastore(UserDatastore):  # type: ignore[misc]
 class Principal:
     """Who asks, with everything a policy needs to answer without looking anything up.
 
-    `queues` are the ids of the queues an agent works in. `ticket_id` is set for a link holder: that one ticket and nothing else.
+    `queues` are the ids of the queues an agent works in. `organizations` are those whose tickets a customer sees, `member_of` those
+    they belong to. `ticket_id` is set for a link holder: that one ticket and nothing else.
     `scopes` is None for people and the token's for programs.
     """
 
@@ -170,6 +171,7 @@ class Principal:
     queues: frozenset[int] = frozenset()
     teams: frozenset[int] = frozenset()
     organizations: frozenset[int] = frozenset()
+    member_of: frozenset[int] = frozenset()
     ticket_id: int | None = None
     scopes: frozenset[str] | None = None
 

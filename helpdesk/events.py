@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -112,6 +112,7 @@ class Delivery(Base):
 _facts: dict[str, type] = {}
 
 
+@dataclass_transform(frozen_default=True)
 def event(cls: type[F]) -> type[F]:
     """Declare a fact the desk can state. Its fields are ids, enumerations, numbers and one `by: Actor`. Its stored name is its class name in snake_case."""
     made = dataclass(frozen=True)(cls)

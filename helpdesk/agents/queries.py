@@ -18,13 +18,17 @@ def principal_of(user: User, *, scopes: frozenset[str] | None = None, actor: Act
     queues: frozenset[int] = frozenset()
     teams: frozenset[int] = frozenset()
     organizations: frozenset[int] = frozenset()
+    member_of: frozenset[int] = frozenset()
     if user.role in STAFF:
         queues = frozenset(session.scalars(select(QueueMember.queue_id).where(QueueMember.user_id == user.id)))
         if user.role is Role.AGENT:
             teams = frozenset(session.scalars(select(TeamMember.team_id).where(TeamMember.user_id == user.id)))
     elif user.contact_id is not None:
-        seen = select(Membership.organization_id).where(Membership.contact_id == user.contact_id, Membership.sees_all_tickets)
-        organizations = frozenset(session.scalars(seen))
+        theirs = select(Membership.organization_id, Membership.sees_all_tickets).where(Membership.contact_id == user.contact_id)
+        memberships = session.execute(theirs).tuples().all()
+        employer = session.scalar(select(Contact.organization_id).where(Contact.id == user.contact_id))
+        organizations = frozenset(organization for organization, sees_all in memberships if sees_all)
+        member_of = frozenset(organization for organization, _sees in memberships) | ({employer} if employer else frozenset())
     return Principal(
         actor or Actor("user", user.id),
         role=Role(user.role),
@@ -33,6 +37,7 @@ def principal_of(user: User, *, scopes: frozenset[str] | None = None, actor: Act
         queues=queues,
         teams=teams,
         organizations=organizations,
+        member_of=member_of,
         scopes=scopes,
     )
 
