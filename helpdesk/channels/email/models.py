@@ -33,7 +33,8 @@ UNDECIDED = (ArrivalState.STORED, ArrivalState.QUARANTINED)
 class Arrival(Base):
     """One mail that reached us. Written, with its raw bytes kept, before anything is parsed.
 
-    `box` names where it was delivered (an inbox's address, or an imported folder's). `conflicting`: another mail with the same Message-ID and
+    `box` names where it was delivered (an inbox's address, or an imported folder's). `sender` is the envelope's, empty for reports and for mail
+    that came without one; `author` is whom the mail names. `conflicting`: another mail with the same Message-ID and
     other bytes came to this box before. `copies` counts how often the very same bytes came again. `silent`: history, imported: nothing is sent.
     `why` is a sentence (a message id of the catalogue) and, after a line break, technical words that are shown as they are.
     """
@@ -50,6 +51,7 @@ class Arrival(Base):
     object_key: Mapped[str] = mapped_column(String(64))
     size: Mapped[int]
     sender: Mapped[str] = mapped_column(String(320), default="")
+    author: Mapped[str] = mapped_column(String(320), default="")
     recipients: Mapped[list[Any]] = mapped_column(JSON, default=list)
     silent: Mapped[bool] = mapped_column(Boolean, default=False)
     received_at: Mapped[datetime] = mapped_column(default=clock.now)

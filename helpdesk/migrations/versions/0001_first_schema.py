@@ -673,6 +673,7 @@ def upgrade() -> None:
     sa.Column('object_key', sa.String(length=64), nullable=False),
     sa.Column('size', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('sender', sa.String(length=320), nullable=False),
+    sa.Column('author', sa.String(length=320), nullable=False),
     sa.Column('recipients', sa.JSON(), nullable=False),
     sa.Column('silent', sa.Boolean(), nullable=False),
     sa.Column('received_at', helpdesk.db.UtcDateTime(), nullable=False),
