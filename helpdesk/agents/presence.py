@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -37,7 +38,7 @@ def set_presence(user_id: int, state: PresenceState, *, by: Actor, reason: str =
 
 
 @live.alive
-def keep_alive(who: Principal) -> None:
+def keep_alive(who: Principal, _shown: dict[str, Any]) -> None:
     """An open screen of the agent has just been heard. Somebody who is offline stays so until they say otherwise."""
     if not who.staff or who.user_id is None:
         return

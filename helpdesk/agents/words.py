@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
-from flask_babel import get_locale
+from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 
+from helpdesk import web
 from helpdesk.agents.models import PresenceState
 from helpdesk.auth import Role
-from helpdesk.tickets.models import Queue
+from helpdesk.crm.models import Interaction
+from helpdesk.tickets.models import Queue, Status
+from helpdesk.tickets.words import STATUS
 
 PRESENCE = {
     PresenceState.AVAILABLE: _("Available"),
@@ -35,10 +39,55 @@ def queue_name(queue: Queue) -> str:
     return queue.name_ru if str(get_locale() or "")[:2] == "ru" and queue.name_ru else queue.name
 
 
+def queue_choices(queues: list[Queue]) -> list[tuple[int, str]]:
+    """Queues for a select."""
+    return [(queue.id, queue_name(queue)) for queue in queues]
+
+
+def status_choices(choices: list[Status], now: Status) -> list[tuple[str, Any]]:
+    """Statuses a person may choose, the present one included."""
+    return [(status, STATUS[status]) for status in dict.fromkeys([now, *choices])]
+
+
+def timeline_title(entry: Interaction) -> str:
+    """One line of the timeline in the reader's language."""
+    match entry.kind:
+        case "message":
+            return entry.title
+        case "rating":
+            return gettext("Rated %(score)s", score=entry.title)
+        case "call":
+            return gettext("Call: %(title)s", title=entry.title) if entry.title else gettext("Call")
+        case "order":
+            return gettext("Order %(title)s", title=entry.title)
+        case _:
+            return entry.title or str(entry.kind)
+
+
+def may_see_value() -> bool:
+    """Whether the reader may see what a customer is worth: those who lead."""
+    return web.principal().leads
+
+
+def form_key() -> str:
+    """A key that makes a form sent twice one message."""
+    return secrets.token_hex(12)
+
+
+def upload_mb() -> int:
+    return web.settings().max_upload_bytes // 2**20
+
+
 TEMPLATE_WORDS: dict[str, Any] = {
     "PRESENCE": PRESENCE,
     "PRESENCE_DOT": PRESENCE_DOT,
     "ROLE": ROLE,
     "ACCEPTANCE": ACCEPTANCE,
     "queue_name": queue_name,
+    "queue_choices": queue_choices,
+    "status_choices": status_choices,
+    "timeline_title": timeline_title,
+    "may_see_value": may_see_value,
+    "form_key": form_key,
+    "upload_mb": upload_mb,
 }

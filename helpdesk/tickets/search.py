@@ -13,7 +13,7 @@ from sqlalchemy import true as everything
 
 from helpdesk import db
 from helpdesk.kb.text import stems
-from helpdesk.tickets.models import Message, Ticket
+from helpdesk.tickets.models import DeliveryState, Message, MessageKind, Ticket
 
 _words = table("message_words", column("rowid"), column("message_id"), column("stems"), column("message_words"))
 LONGEST = 200_000
@@ -38,18 +38,21 @@ def forget(message_id: int) -> None:
     db.session().execute(text(f"DELETE FROM message_words WHERE {name} = :id"), {"id": message_id})
 
 
-def matching(query: str) -> ColumnElement[bool]:
-    """The condition "this ticket contains these words" on Ticket; a bare number also matches the ticket's number."""
+def matching(query: str, *, public: bool = False) -> ColumnElement[bool]:
+    """The condition "this ticket contains these words" on Ticket; a bare number also matches the ticket's number.
+
+    `public` leaves out what customers cannot read, so that searching never tells them which words stand in a note.
+    """
     words = _safe(stems(query[:500]))[:MOST_WORDS]
     digits = query.strip().lstrip("#")
-    by_number = Ticket.number == int(digits) if digits.isdigit() and len(digits) < 15 else None
-    by_words = Ticket.id.in_(_hits(words)) if words else None
+    by_number = Ticket.number == int(digits) if digits.isdecimal() and len(digits) < 15 else None
+    by_words = Ticket.id.in_(_hits(words, public)) if words else None
     if by_number is not None:
         return by_number if by_words is None else by_number | by_words
     return by_words if by_words is not None else everything()
 
 
-def _hits(words: Sequence[str]) -> Select[tuple[int]]:
+def _hits(words: Sequence[str], public: bool) -> Select[tuple[int]]:
     """Tickets with a message that contains every word."""
     if db.engine().dialect.name == "sqlite":
         asked = " ".join(f'"{word}"' for word in words)
@@ -57,7 +60,8 @@ def _hits(words: Sequence[str]) -> Select[tuple[int]]:
     else:
         asked = " & ".join(f"'{word}'" for word in words)
         found = select(_words.c.message_id).where(text("stems @@ to_tsquery('simple', :asked)").bindparams(asked=asked))
-    return select(Message.ticket_id).where(Message.id.in_(found))
+    hits = select(Message.ticket_id).where(Message.id.in_(found))
+    return hits.where(Message.kind != MessageKind.NOTE, Message.delivery != DeliveryState.WITHDRAWN) if public else hits
 
 
 def _safe(words: Sequence[str]) -> list[str]:

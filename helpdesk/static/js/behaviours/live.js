@@ -8,7 +8,7 @@ import { onPage } from '../lib/page.js';
 import { refetch, refetchAll } from '../lib/refresh.js';
 import { Revisions } from '../lib/revisions.js';
 import { clockTime, inOurLanguage, text } from '../lib/texts.js';
-import { applyCounts, applyFigures, applyOffers, applyRow, applyThread } from './pushes.js';
+import { applyCounts, applyFigures, applyOffers, applyRow, applyThread, applyViewers } from './pushes.js';
 import { setServerNow } from './ticker.js';
 import { toast } from './toasts.js';
 
@@ -52,6 +52,7 @@ const PUSHES = {
   count: applyCounts,
   ticket: applyThread,
   wall: applyFigures,
+  viewers: applyViewers,
   offer: applyOffers,
   toast: (push) => toast({ ...push, text: inOurLanguage(push.text) }),
 };

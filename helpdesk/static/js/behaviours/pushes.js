@@ -114,3 +114,10 @@ export function applyOffers({ html }) {
 function setText(place, words) {
   if (place.textContent !== String(words)) place.textContent = words;
 }
+
+/** Who else is at the open ticket changed. */
+export async function applyViewers({ id }) {
+  const here = document.querySelector(`#thread[data-ticket="${CSS.escape(String(id))}"]`);
+  const place = document.getElementById('colleagues');
+  if (here && place) await refetch(place).catch(() => {});
+}

@@ -1,0 +1,140 @@
+"""What moves on agents' open screens after a commit: rows, counts, the open thread, offers, news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from helpdesk import catalog, db, live
+from helpdesk.agents import lists, notifications, offers
+from helpdesk.agents.models import Offer, WorkItem
+from helpdesk.auth import Principal
+from helpdesk.tickets import policy, queries
+from helpdesk.tickets.models import Ticket
+
+#: Facts after which a ticket's row, place or counts may differ.
+MOVING = (
+    catalog.TicketOpened,
+    catalog.CustomerWrote,
+    catalog.AgentReplied,
+    catalog.ReplyWithdrawn,
+    catalog.StatusChanged,
+    catalog.PriorityChanged,
+    catalog.TicketMoved,
+    catalog.TicketAssigned,
+    catalog.SubjectChanged,
+    catalog.TicketSolved,
+    catalog.TicketReopened,
+    catalog.TicketClosed,
+)
+
+
+# --- who may watch -----------------------------------------------------------------------------------------------------
+
+
+@live.room("queue")
+def may_watch_queue(who: Principal, key: str, _token: str) -> bool:
+    return who.staff and key.isdigit() and (who.leads or int(key) in who.queues)
+
+
+@live.room("agent")
+def may_watch_agent(who: Principal, key: str, _token: str) -> bool:
+    return who.staff and key == str(who.user_id)
+
+
+@live.room("ticket")
+def may_watch_ticket(who: Principal, key: str, _token: str) -> bool:
+    ticket = db.session().get(Ticket, int(key)) if key.isdigit() else None
+    return ticket is not None and who.staff and policy.may(who, "see", ticket)
+
+
+# --- what is drawn -----------------------------------------------------------------------------------------------------
+
+
+@live.shows(*MOVING)
+def rows(facts: list[Any]) -> None:
+    """The row, once per language, to the rooms where it stands or stood; then the counts that moved."""
+    ids = {fact.ticket_id for fact in facts}
+    tickets = db.session().scalars(
+        select(Ticket).where(Ticket.id.in_(ids)).options(joinedload(Ticket.requester), joinedload(Ticket.assignee))
+    )
+    queues = lists.queues_by_id()
+    touched_queues: set[int] = set()
+    touched_agents: set[int] = set()
+    for ticket in tickets:
+        left_queues, left_agents = _left(facts, ticket)
+        rooms = {f"queue:{queue}" for queue in {ticket.queue_id, *left_queues}}
+        agents = {agent for agent in {ticket.assignee_id, *left_agents} if agent}
+        rooms |= {f"agent:{agent}" for agent in agents}
+        html = live.drawn("agents/_row.html", ticket=ticket, queue=queues.get(ticket.queue_id))
+        row = {"id": ticket.id, "lists": lists.keys_of(ticket), "sort": lists.sort_key(ticket), "html": html}
+        for room in sorted(rooms):
+            live.push(room, "row", **row)
+        live.push(f"ticket:{ticket.id}", "ticket", id=ticket.id)
+        touched_queues |= {ticket.queue_id, *left_queues}
+        touched_agents |= agents
+    _counts(touched_queues, touched_agents)
+
+
+@live.shows(catalog.NoteAdded, catalog.OfferDeclined, catalog.TicketRated, catalog.MailSent, catalog.MailFailed)
+def threads(facts: list[Any]) -> None:
+    """An open thread fetches itself again."""
+    for ticket_id in {fact.ticket_id for fact in facts if fact.ticket_id}:
+        live.push(f"ticket:{ticket_id}", "ticket", id=ticket_id)
+
+
+@live.shows(catalog.OfferMade, catalog.OfferAccepted, catalog.OfferDeclined, catalog.OfferExpired, catalog.TicketAssigned)
+def held_out(facts: list[Any]) -> None:
+    """Each concerned agent's open offers."""
+    for user_id in sorted({fact.user_id for fact in facts if fact.user_id} | {fact.old for fact in facts if getattr(fact, "old", None)}):
+        shown = offer_cards(user_id)
+        live.push(f"agent:{user_id}", "offer", html=live.drawn("agents/_offers.html", cards=shown))
+
+
+@live.shows(catalog.TicketAssigned, catalog.CustomerWrote, catalog.NoteAdded, catalog.TicketRated)
+def news(facts: list[Any]) -> None:
+    """The number of unread notifications. They are written by deliveries of the same facts, so this may be one behind: the page's own fetch heals it."""
+    ids = {fact.ticket_id for fact in facts}
+    owners = set(db.session().scalars(select(Ticket.assignee_id).where(Ticket.id.in_(ids), Ticket.assignee_id.is_not(None))))
+    for user_id in sorted(owner for owner in owners if owner):
+        live.push(f"agent:{user_id}", "count", counts={"news": str(notifications.unread_count(user_id) or "")})
+
+
+@live.shows(catalog.TicketAssigned)
+def tell_assigned(facts: list[Any]) -> None:
+    """A toast for whoever was given a ticket by somebody else."""
+    for fact in facts:
+        if fact.new is None or fact.by.user_id == fact.new:
+            continue
+        ticket = queries.by_id(fact.ticket_id)
+        live.push(f"agent:{fact.new}", "toast", text=live.drawn("agents/_assigned.txt", ticket=ticket), url=f"/inbox/{ticket.number}")
+
+
+def offer_cards(user_id: int) -> list[tuple[Offer, Ticket, WorkItem]]:
+    """An agent's open offers with what the card shows."""
+    session = db.session()
+    return [(offer, queries.by_id(offer.ticket_id), session.get_one(WorkItem, offer.item_id)) for offer in offers.open_offers(user_id)]
+
+
+def _counts(queue_ids: Iterable[int], agents: Iterable[int]) -> None:
+    for queue_id in sorted(queue_ids):
+        live.push(f"queue:{queue_id}", "count", counts={f"queue:{queue_id}": lists.queue_count(queue_id)})
+    for user_id in sorted(agents):
+        live.push(f"agent:{user_id}", "count", counts={f"mine:{user_id}": lists.mine_count(user_id)})
+
+
+def _left(facts: list[Any], ticket: Ticket) -> tuple[set[int], set[int]]:
+    """Where a ticket was before: its rows have to go there, too, to be taken away."""
+    queues: set[int] = set()
+    agents: set[int] = set()
+    for fact in facts:
+        if fact.ticket_id != ticket.id:
+            continue
+        if isinstance(fact, catalog.TicketMoved):
+            queues.add(fact.old)
+        if isinstance(fact, catalog.TicketAssigned) and fact.old:
+            agents.add(fact.old)
+    return queues, agents
