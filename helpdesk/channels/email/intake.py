@@ -1,1 +1,316 @@
-"""Mail: intake."""
+"""From an arrival to its fate: understood outside any transaction, accepted in one.
+
+The path: `arrivals.store` made the bytes durable and owed this; here the mail is parsed in bounds, its files are kept, and then one
+transaction decides: a new ticket, a message on one, a note, a duplicate, or quarantine with the reason in plain words. Nothing is ever only
+dropped: whatever happens, the ledger says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+
+from helpdesk import clock, db, events, files
+from helpdesk.actor import Actor
+from helpdesk.auth import STAFF, User
+from helpdesk.catalog import LargeMailStored, MailStored
+from helpdesk.channels.email import arrivals, belonging, bounded, inboxes, reports, warnings
+from helpdesk.channels.email.mail import BULK, LIST, Attachment, Mail
+from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing
+from helpdesk.crm import contacts
+from helpdesk.crm.models import Contact
+from helpdesk.errors import Invalid, NotFound, Unavailable
+from helpdesk.events import Outside, reaction
+from helpdesk.tickets import intake
+from helpdesk.tickets.intake import Incoming, NewFile
+from helpdesk.tickets.models import Channel, Inbox, Message, Ticket
+
+MAX_PARTICIPANTS = 20
+MAX_FILES = 200
+
+NO_SENDER = "It names no sender, so nobody could be answered."
+BAD_SENDER = "The sender's address cannot be used, so nobody could be answered."
+FROM_OURSELVES = "It claims to come from one of our own addresses."
+NO_INBOX = "There is no e-mail inbox that it could belong to. Add one, then try again."
+NOT_UNDERSTOOD = "It could not be understood."
+BYTES_GONE = "Its original is missing from the file store."
+CAME_BACK = "It is a mail of our own that came back."
+SAME_MAIL = "The same mail had arrived before on another way; only its transport marks differ."
+
+
+@dataclass
+class Understood:
+    """What one mail says, with its files kept, ready to be accepted; or why it could not be understood."""
+
+    mail: Mail | None = None
+    failure: str = ""
+    files: tuple[NewFile, ...] = ()
+    our_ids: list[str] = field(default_factory=list)
+
+    def discard(self) -> None:
+        """Give up the kept files: no row points at them."""
+        for file in self.files:
+            with contextlib.suppress(OSError):
+                files.store().delete(file.stored.key)
+        self.files = ()
+
+
+@reaction(MailStored, lane="hot", key=lambda fact: f"arrival:{fact.arrival_id}", name="mail.understand")
+def understand_small(fact: MailStored) -> Outside | None:
+    """Understand a small mail at once: a ticket, a message, a note or quarantine."""
+    return _reading(fact.arrival_id)
+
+
+@reaction(LargeMailStored, lane="io", key=lambda fact: f"arrival:{fact.arrival_id}", name="mail.understand_large")
+def understand_large(fact: LargeMailStored) -> Outside | None:
+    """Understand a big or intricate mail in a bounded process, where nobody waits behind it."""
+    return _reading(fact.arrival_id)
+
+
+def _reading(arrival_id: int) -> Outside | None:
+    arrival = arrivals.undecided(arrival_id)
+    if arrival is None:
+        return None
+
+    def then(result: Understood | Exception) -> None:
+        if isinstance(result, Exception):
+            raise result  # the disk is away, say: tried again later, then parked where an administrator sees it
+        accept(arrival_id, result)
+
+    return Outside(call=lambda: understand(arrival), then=then)
+
+
+def understand(arrival: Arrival) -> Understood:
+    """Parse within bounds and keep the attachments; outside transactions. Raises Unavailable when the disk is."""
+    try:
+        raw = arrivals.raw_of(arrival)
+    except NotFound:
+        return Understood(failure=BYTES_GONE)
+    if arrival.recipients and not arrival.sender:
+        raw = b"Return-Path: <>\r\n" + raw  # the envelope's null sender: a report, whatever its header says (RFC 5321, 4.5.5)
+    try:
+        mail = bounded.parse(raw)
+    except bounded.ParseFailed as failed:
+        return Understood(failure=f"{NOT_UNDERSTOOD}\n{failed.reason}")
+    made = Understood(mail, our_ids=reports.our_ids(mail, raw))
+    if mail.opens_nothing or not mail.from_email:
+        return made
+    kept: list[NewFile] = []
+    try:
+        kept.extend(_kept(attachment) for attachment in mail.attachments[:MAX_FILES])
+    except Unavailable:
+        Understood(files=tuple(kept)).discard()
+        raise
+    made.files = tuple(kept)
+    return made
+
+
+def _kept(attachment: Attachment) -> NewFile:
+    stored = files.store().put(attachment.data)
+    return NewFile(attachment.filename, attachment.content_type, stored, attachment.content_id or "")
+
+
+def accept(arrival_id: int, understood: Understood) -> Arrival | None:
+    """Decide a mail's fate, in the current transaction; None when it had been decided meanwhile. The ledger says what and why."""
+    try:
+        arrival = arrivals.undecided(arrival_id)
+        if arrival is None:
+            understood.discard()
+            return None
+        with _as_history(arrival, understood.mail) as at:
+            _decide(arrival, understood, at)
+        db.session().flush()
+    except BaseException:
+        understood.discard()
+        raise
+    if arrival.message_id is None:
+        understood.discard()
+    return arrival
+
+
+@contextlib.contextmanager
+def _as_history(arrival: Arrival, mail: Mail | None) -> Iterator[datetime | None]:
+    """Imported mail happened when it says: nothing is scheduled, sent or pushed for it."""
+    if not arrival.silent:
+        yield None
+        return
+    at = min(mail.date, clock.now()) if mail is not None and mail.date is not None else arrival.received_at
+    with events.history(at):
+        yield at
+
+
+def _decide(arrival: Arrival, understood: Understood, at: datetime | None) -> None:
+    mail = understood.mail
+    if mail is None:
+        arrivals.quarantine(arrival, understood.failure)
+        return
+    arrival.subject, arrival.author = mail.subject[:300], mail.from_email[:320]
+    if mail.message_id and db.session().scalar(select(Outgoing.id).where(Outgoing.header_id == mail.message_id[:300])):
+        arrivals.decide(arrival, ArrivalState.REFUSED, CAME_BACK)
+        return
+    doors = inboxes.doors()
+    addresses = _addresses(arrival, mail)
+    if mail.opens_nothing:
+        _automatic(arrival, mail, understood.our_ids, addresses, at)
+        return
+    if not mail.from_email:
+        arrivals.quarantine(arrival, NO_SENDER)
+        return
+    if doors.ours(mail.from_email):
+        arrivals.quarantine(arrival, FROM_OURSELVES)
+        return
+    inbox = _inbox(arrival, doors, addresses)
+    if inbox is None:
+        arrivals.quarantine(arrival, NO_INBOX)
+        return
+    try:
+        sender = contacts.by_email(mail.from_email, name=mail.from_display_name, language=mail.language or "", by=arrivals.DOOR)
+    except Invalid:
+        arrivals.quarantine(arrival, BAD_SENDER)
+        return
+    twins = _same_id(mail)
+    if any(_same_words(twin, sender, mail, understood) for twin in twins):
+        twin = next(twin for twin in twins if _same_words(twin, sender, mail, understood))
+        arrivals.decide(arrival, ArrivalState.DUPLICATE, SAME_MAIL, ticket_id=twin.ticket_id)
+        return
+    _take_in(arrival, inbox, sender, understood, doors, addresses, bool(twins), at)
+
+
+def _take_in(
+    arrival: Arrival,
+    inbox: Inbox,
+    sender: Contact,
+    understood: Understood,
+    doors: inboxes.Doors,
+    addresses: list[str],
+    twins: bool,
+    at: datetime | None,
+) -> None:
+    """A person wrote (or a newsletter did): a message on their ticket, or a new one."""
+    mail = understood.mail
+    assert mail is not None
+    belongs = belonging.find(mail, sender, addresses)
+    said = [*warnings.about(mail), *belongs.warnings]
+    if twins or arrival.conflicting:
+        said.append(warnings.SAME_ID)
+    if len(mail.attachments) > MAX_FILES:
+        said.append(warnings.ODD_MAIL)
+    people: tuple[Contact, ...] = ()
+    if belongs.ticket is None:
+        people, too_many = _participants(mail, sender, doors)
+        if too_many:
+            said.append(warnings.MANY_PEOPLE)
+    incoming = _incoming(mail, sender, understood.files, people, said, at)
+    by = Actor("contact", sender.id, via="import" if arrival.silent else "email")
+    if belongs.ticket is not None:
+        message = intake.append(belongs.ticket, incoming, by=by)
+        arrivals.decide(arrival, ArrivalState.THREADED, ticket_id=belongs.ticket.id, message_id=message.id)
+    else:
+        ticket, message = intake.receive(incoming, inbox, by=by, linked_to=belongs.linked_to)
+        arrivals.decide(arrival, ArrivalState.ACCEPTED, ticket_id=ticket.id, message_id=message.id)
+
+
+def _automatic(arrival: Arrival, mail: Mail, our_ids: list[str], addresses: list[str], at: datetime | None) -> None:
+    """Nobody wrote this: a report leaves a note; somebody's holiday reply is shown on the ticket it answers, which it does not reopen."""
+    sender = contacts.find_by_email(mail.from_email) if mail.from_email else None
+    if mail.automatic not in reports.KINDS and sender is not None:
+        ticket: Ticket | None = belonging.find(mail, sender, addresses).ticket
+        if ticket is not None:
+            if any(_same_words(twin, sender, mail, Understood(mail)) for twin in _same_id(mail)):
+                arrivals.decide(arrival, ArrivalState.DUPLICATE, SAME_MAIL, ticket_id=ticket.id)
+                return
+            by = Actor("contact", sender.id, via="email")
+            message = intake.append(ticket, _incoming(mail, sender, (), (), warnings.about(mail), at), by=by)
+            arrivals.decide(arrival, ArrivalState.THREADED, ticket_id=ticket.id, message_id=message.id)
+            return
+    reports.note(arrival, mail, our_ids)
+
+
+def _incoming(
+    mail: Mail, sender: Contact, kept: tuple[NewFile, ...], people: tuple[Contact, ...], said: list[str], at: datetime | None
+) -> Incoming:
+    text, html, quote = mail.reply_text, mail.reply_html, mail.quote_text
+    if not text.strip() and not html.strip():  # all of it is a quotation: somebody forwarded something without a word
+        text, html, quote = mail.body_text, mail.body_html, ""
+    return Incoming(
+        contact=sender,
+        text=text,
+        channel=Channel.EMAIL,
+        subject=mail.subject,
+        html=html,
+        quote=quote,
+        language=mail.language or "",
+        header_id=_fitting(mail.message_id),
+        in_reply_to=_fitting(mail.in_reply_to),
+        automatic=(mail.automatic or "")[:20],
+        files=kept,
+        participants=people,
+        warnings=tuple(dict.fromkeys(said)),
+        at=at,
+    )
+
+
+def _fitting(header_id: str) -> str | None:
+    return header_id if 0 < len(header_id) <= 300 else None
+
+
+def _addresses(arrival: Arrival, mail: Mail) -> list[str]:
+    """Everything the mail was sent to: the envelope, then To, Cc and what servers noted on the way."""
+    named = [one.email for one in (*mail.to_addresses, *mail.cc_addresses)][:100]
+    return list(dict.fromkeys([*(str(one) for one in arrival.recipients), *named, *mail.delivered_to]))
+
+
+def _inbox(arrival: Arrival, doors: inboxes.Doors, addresses: list[str]) -> Inbox | None:
+    """Where it was delivered; else whom it was sent to; else the first inbox there is."""
+    session = db.session()
+    found = doors.find(addresses)
+    inbox_id = arrival.inbox_id or (found[0] if found else next(iter(sorted([*doors.exact.values(), *doors.all_of.values()])), None))
+    inbox = session.get(Inbox, inbox_id) if inbox_id is not None else None
+    if inbox is not None:
+        arrival.inbox_id = inbox.id
+    return inbox
+
+
+def _participants(mail: Mail, sender: Contact, doors: inboxes.Doors) -> tuple[tuple[Contact, ...], bool]:
+    """The people a new request was also sent to, and whether they were too many to be meant."""
+    if mail.automatic in (LIST, BULK):
+        return (), False
+    others = list(dict.fromkeys(one.email.lower() for one in (*mail.to_addresses, *mail.cc_addresses)))
+    others = [address for address in others if not doors.ours(address) and doors.find([address]) is None]
+    if len(others) > MAX_PARTICIPANTS:
+        return (), True
+    names = {one.email.lower(): one.name for one in (*mail.to_addresses, *mail.cc_addresses)}
+    colleagues = set(db.session().scalars(select(User.email).where(User.email.in_(others), User.role.in_(STAFF)))) if others else set()
+    found: dict[int, Contact] = {}
+    for address in others:
+        if address in colleagues:
+            continue
+        with contextlib.suppress(Invalid):
+            person = contacts.by_email(address, name=names[address], by=arrivals.DOOR)
+            found[person.id] = person
+    found.pop(sender.id, None)
+    return tuple(found.values()), False
+
+
+def _same_id(mail: Mail) -> list[Message]:
+    """Messages that came with the same Message-ID."""
+    if not _fitting(mail.message_id):
+        return []
+    return list(db.session().scalars(select(Message).where(Message.header_id == mail.message_id).order_by(Message.id).limit(20)))
+
+
+def _same_words(twin: Message, sender: Contact, mail: Mail, understood: Understood) -> bool:
+    """Whether a message is this very mail, come on another way: same sender, same words, same files."""
+    from helpdesk.tickets.models import Attachment as Kept
+
+    said = _incoming(mail, sender, (), (), [], None)
+    if twin.contact_id != sender.id or twin.text != said.text or twin.quote != said.quote:
+        return False
+    if understood.files or mail.attachments:
+        theirs = sorted(db.session().scalars(select(Kept.sha256).where(Kept.message_id == twin.id)))
+        return theirs == sorted(file.stored.sha256 for file in understood.files)
+    return True

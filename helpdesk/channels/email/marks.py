@@ -1,8 +1,8 @@
 """Marks by which an answer finds its ticket: in the address it goes to, and in the Message-ID it refers to.
 
-`compose` writes them into what leaves, `belonging` reads them from what arrives. Signed, so that a counter in an address grants nothing; short
-and in small letters, because a local part has 64 characters (RFC 5321, 4.5.3.1.1) and some servers change capitals. A mark alone opens
-nothing either: its bearer must take part in the ticket.
+`out` writes them into what leaves, `belonging` reads them from what arrives. Signed, so that a counter in an address grants nothing;
+short and in small letters, because a local part has 64 characters (RFC 5321, 4.5.3.1.1) and some servers change capitals. A mark alone
+opens nothing either: its bearer must take part in the ticket.
 """
 
 from __future__ import annotations

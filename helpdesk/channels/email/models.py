@@ -14,8 +14,13 @@ from helpdesk import clock
 from helpdesk.db import Base
 
 
+def _unique_where(name: str, *columns: str, where: str) -> Index:
+    """A partial unique index on both engines (without a condition for each, the other's becomes total)."""
+    return Index(name, *columns, unique=True, sqlite_where=sql(where), postgresql_where=sql(where))
+
+
 class ArrivalState(enum.StrEnum):
-    """stored: bytes are safe; accepted: opened a ticket; threaded: joined one; noted: automatic mail that only left a mark; refused by a rule."""
+    """stored: bytes are safe; accepted: opened a ticket; threaded: joined one; noted: automatic, left only a mark; refused: by a rule."""
 
     STORED = "stored"
     ACCEPTED = "accepted"
@@ -33,9 +38,9 @@ UNDECIDED = (ArrivalState.STORED, ArrivalState.QUARANTINED)
 class Arrival(Base):
     """One mail that reached us. Written, with its raw bytes kept, before anything is parsed.
 
-    `box` names where it was delivered (an inbox's address, or an imported folder's). `sender` is the envelope's, empty for reports and for mail
-    that came without one; `author` is whom the mail names. `conflicting`: another mail with the same Message-ID and
-    other bytes came to this box before. `copies` counts how often the very same bytes came again. `silent`: history, imported: nothing is sent.
+    `box` names where it was delivered (an inbox's address, or an imported folder's). `sender` is the envelope's, empty for reports and for
+    mail that came without one; `author` is whom the mail names. `conflicting`: another mail with the same Message-ID and other bytes came
+    to this box before. `copies` counts how often the very same bytes came again. `silent`: history, imported: nothing is sent for it.
     `why` is a sentence (a message id of the catalogue) and, after a line break, technical words that are shown as they are.
     """
 
@@ -63,9 +68,9 @@ class Arrival(Base):
 
     __table_args__ = (
         UniqueConstraint("box", "sha256"),
-        Index("uq_arrival_header", "box", "header_id", unique=True, sqlite_where=sql("header_id IS NOT NULL AND NOT conflicting"), postgresql_where=sql("header_id IS NOT NULL AND NOT conflicting")),
+        _unique_where("uq_arrival_header", "box", "header_id", where="header_id IS NOT NULL AND NOT conflicting"),
         Index("ix_arrival_state", "state", "id"),
-    )  # fmt: skip
+    )
 
 
 class OutgoingState(enum.StrEnum):
@@ -87,8 +92,8 @@ class OutgoingKind(enum.StrEnum):
 class Outgoing(Base):
     """One mail to one person. `header_id` never changes between tries, so that a receiver can drop the one duplicate a crash may cause.
 
-    `recipient` is the envelope's; `to` and `cc` are what the mail shows: [[name, address], …]. `not_before` is when the undo time ends, later
-    when the next try is due. `tried_at` guards against two workers sending at once.
+    `recipient` is the envelope's; `to` and `cc` are what the mail shows: [[name, address], …]. `not_before` is when the undo time ends,
+    later when the next try is due. `tried_at` guards against two workers sending at once.
     """
 
     __tablename__ = "outgoing"
@@ -122,6 +127,6 @@ class Outgoing(Base):
         Index("ix_outgoing_state", "state", "id"),
         Index("ix_outgoing_recipient", "recipient", "created_at"),
         # One mail for one reason: a reaction that runs twice makes nothing new.
-        Index("uq_outgoing_message", "message_id", "recipient", "kind", unique=True, sqlite_where=sql("message_id IS NOT NULL"), postgresql_where=sql("message_id IS NOT NULL")),
-        Index("uq_outgoing_survey", "survey_id", unique=True, sqlite_where=sql("survey_id IS NOT NULL"), postgresql_where=sql("survey_id IS NOT NULL")),
-    )  # fmt: skip
+        _unique_where("uq_outgoing_message", "message_id", "recipient", "kind", where="message_id IS NOT NULL"),
+        _unique_where("uq_outgoing_survey", "survey_id", where="survey_id IS NOT NULL"),
+    )

@@ -1,0 +1,51 @@
+"""What an agent should know before believing a mail, in plain sentences.
+
+Kept on the message as the catalogue's English source, so that screens say them in the reader's language: `{{ _(warning) }}`. Words that
+came with the mail never stand in them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from helpdesk.channels.email.mail import Mail
+
+STRANGER = "The sender refers to another ticket but does not take part in it; nothing of that ticket was shown to them."
+NUMBER_ONLY = "The subject names a ticket of the sender's, but the mail server says that the sender may be forged."
+FORGED_MARK = "The mail refers to a ticket with a forged mark."
+FORGED_SENDER = "The mail server says that this mail does not come from where it claims (DMARC failed)."
+OTHER_NAME = "The sender's name shows another address than the real one."
+LOOKALIKE = "The sender's domain mixes look-alike letters of two alphabets."
+SEVERAL_SENDERS = "The mail names several senders; only the first was believed."
+OTHER_REPLY_TO = "Answers were asked to go to another address. Ours go to the sender's own."
+ENCRYPTED = "The mail is encrypted; its text cannot be read here."
+SAME_ID = "Another mail with the same Message-ID but other content came before."
+MANY_PEOPLE = "The mail was sent to very many people; they were not added to the ticket."
+ODD_MAIL = "Parts of this mail could not be read; see the original."
+
+_FAILED = re.compile(r"(?i)\bdmarc\s*=\s*fail\b")
+_PROBLEMS = (
+    ("the sender's name shows another address", OTHER_NAME),
+    ("the sender's domain mixes look-alike", LOOKALIKE),
+    ("has more than one From", SEVERAL_SENDERS),
+    ("names several senders", SEVERAL_SENDERS),
+)
+
+
+def about(mail: Mail) -> list[str]:
+    """The warnings that a mail deserves by itself.
+
+    An authentication failure is believed whoever reports it, for nobody accuses themselves; a pass is never believed here.
+    """
+    found: dict[str, None] = {}
+    if any(_FAILED.search(result) for result in mail.authentication[:5]):
+        found[FORGED_SENDER] = None
+    for begins, sentence in _PROBLEMS:
+        if any(problem.startswith(begins) for problem in mail.problems):
+            found[sentence] = None
+    others = {one.email.lower() for one in mail.reply_to_addresses}
+    if others and mail.from_email.lower() not in others and mail.automatic is None:
+        found[OTHER_REPLY_TO] = None
+    if mail.encrypted:
+        found[ENCRYPTED] = None
+    return list(found)
