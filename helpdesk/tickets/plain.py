@@ -1,0 +1,130 @@
+"""A ticket as its customer sees it: in plain words, without notes, and without replies that the agent may still take back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import get_timezone_location
+from flask_babel import format_datetime, get_locale, gettext
+
+from helpdesk import clock, web
+from helpdesk.crm.models import Contact
+from helpdesk.preferences import preferences
+from helpdesk.tickets import queries
+from helpdesk.tickets.models import DeliveryState, Message, MessageKind, Status, Ticket
+
+
+@dataclass(frozen=True)
+class Step:
+    """A station on a request's way. `state`: done, now or later."""
+
+    words: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a request stands. `promise` says when an answer is due, in the customer's zone; `late` that this has passed."""
+
+    status: Status
+    words: str
+    steps: tuple[Step, ...]
+    promise: str = ""
+    due_at: datetime | None = None
+    late: bool = False
+
+
+def is_shown(message: Message) -> bool:
+    """Whether customers see a message: never a note, nor a reply that was taken back or still can be."""
+    if message.kind is MessageKind.NOTE or message.delivery is DeliveryState.WITHDRAWN:
+        return False
+    return message.delivery is not DeliveryState.WAITING or clock.now() >= message.at + preferences().undo
+
+
+def messages(ticket: Ticket) -> tuple[list[Message], bool]:
+    """What the customer reads, oldest first, and whether a reply is being held back so that it can be undone."""
+    public = queries.messages(ticket, public=True)
+    shown = [message for message in public if is_shown(message)]
+    held = any(message.delivery is DeliveryState.WAITING and not is_shown(message) for message in public)
+    return shown, held
+
+
+def standing(ticket: Ticket, contact: Contact | None, shown: Sequence[Message], held: bool) -> Standing:
+    """State, who acts next and the promised time. While a reply is held back, so is the state it brought."""
+    status = Status.OPEN if held and ticket.status in (Status.SOLVED, Status.PENDING, Status.ON_HOLD) else ticket.status
+    answered = any(message.kind is MessageKind.REPLY for message in shown)
+    words = _whose_turn(status, answered, shown)
+    due = ticket.next_due_at if status in (Status.NEW, Status.OPEN) and not ticket.due_paused else None
+    if due is None:
+        return Standing(status, words, _steps(status, answered))
+    moment = in_their_zone(due, contact)
+    late = due < clock.now()
+    promise = (
+        gettext("We promised an answer by %(time)s and are late. We are sorry; your request is not forgotten.", time=moment)
+        if late
+        else gettext("We will answer by %(time)s at the latest.", time=moment)
+    )
+    return Standing(status, words, _steps(status, answered), promise, due, late)
+
+
+def zone_of(contact: Contact | None) -> ZoneInfo:
+    """The customer's time zone, or the company's."""
+    for name in (contact.time_zone if contact else "", web.settings().time_zone):
+        try:
+            if name:
+                return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def in_their_zone(at: datetime, contact: Contact | None) -> str:
+    """A moment as the customer's own clock and calendar show it, with the zone's name."""
+    zone = zone_of(contact)
+    local = at.astimezone(zone)
+    today = clock.now().astimezone(zone).date()
+    pattern = "HH:mm" if local.date() == today else "d MMMM, HH:mm"
+    words = format_datetime(local.replace(tzinfo=None), pattern, rebase=False)
+    return f"{words} ({_zone_words(zone, local)})"
+
+
+def _zone_words(zone: ZoneInfo, local: datetime) -> str:
+    if zone.key == "UTC":
+        return "UTC"
+    place = get_timezone_location(zone, locale=get_locale() or "en", return_city=True)
+    return f"{place}, UTC{local.strftime('%z')[:3]}:{local.strftime('%z')[3:]}"
+
+
+def _whose_turn(status: Status, answered: bool, shown: Sequence[Message]) -> str:
+    if status is Status.SOLVED:
+        words = gettext("We believe this is solved. If it is not, just write again.")
+    elif status is Status.CLOSED:
+        words = gettext("This request is closed. If something is still open, write below: we will open a new one that knows of this one.")
+    elif status is Status.PENDING:
+        words = gettext("It is your turn: we need an answer from you to go on.")
+    elif status is Status.ON_HOLD:
+        words = gettext("We are waiting for somebody else and will come back to you.")
+    elif answered and shown[-1].kind is MessageKind.REPLY:
+        words = gettext("We have answered you. Write if anything is missing.")
+    elif answered:
+        words = gettext("It is our turn: we have your message and will answer it.")
+    else:
+        words = gettext("It is our turn: we have your request and will answer it.")
+    return str(words)
+
+
+def _steps(status: Status, answered: bool) -> tuple[Step, ...]:
+    third = gettext("Your answer is needed") if status is Status.PENDING else gettext("Answered")
+    words = (gettext("Received"), gettext("We are on it"), third, gettext("Solved"))
+    if status in (Status.SOLVED, Status.CLOSED):
+        at = 3
+    elif status is Status.PENDING:
+        at = 2
+    elif status is Status.NEW:
+        at = 0
+    else:
+        at = 2 if answered and status is not Status.ON_HOLD else 1
+    return tuple(Step(word, "done" if place < at else "now" if place == at else "later") for place, word in enumerate(words))
