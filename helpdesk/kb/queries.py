@@ -1,0 +1,278 @@
+"""What the knowledge base's pages read: for readers what is published and theirs to read, for authors everything with its state."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import aliased, joinedload, selectinload
+
+from helpdesk import clock, db
+from helpdesk.auth import ANONYMOUS, Principal, User
+from helpdesk.errors import NotFound
+from helpdesk.kb import articles, policy
+from helpdesk.kb.models import Article, ArticleFile, Category, FormerAddress, Revision, Translation
+
+# --- for readers ----------------------------------------------------------------------------------------------------------------------
+
+_PUBLISHED = and_(Translation.published_revision.is_not(None), Article.withdrawn_at.is_(None))
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A category with the titles in it, in one language."""
+
+    category: Category | None
+    articles: list[Translation]
+
+
+def to_read(who: Principal, language: str, slug: str) -> Translation:
+    """The published article at an address, with its article, category and languages. Raises NotFound."""
+    found = db.session().scalar(
+        select(Translation)
+        .join(Article)
+        .where(Translation.language == language, Translation.slug == slug, _PUBLISHED, policy.readable(who))
+        .options(
+            joinedload(Translation.article).options(joinedload(Article.category), selectinload(Article.translations)),
+        )
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def moved_to(who: Principal, language: str, slug: str) -> str | None:
+    """Where an article went that had this address once."""
+    return db.session().scalar(
+        select(Translation.slug)
+        .join(Article)
+        .join(FormerAddress, and_(FormerAddress.article_id == Article.id, FormerAddress.language == Translation.language))
+        .where(FormerAddress.language == language, FormerAddress.slug == slug, _PUBLISHED, policy.readable(who))
+    )
+
+
+def address_of(article_id: int, who: Principal, language: str) -> tuple[str, str] | None:
+    """Language and slug of an article, in the reader's language if it exists in it."""
+    rows = db.session().execute(
+        select(Translation.language, Translation.slug).join(Article).where(Article.id == article_id, _PUBLISHED, policy.readable(who))
+    )
+    known = dict(rows.tuples().all())
+    chosen = language if language in known else next(iter(sorted(known)), None)
+    return (chosen, known[chosen]) if chosen else None
+
+
+def shelves(who: Principal, language: str, *, each: int | None = None) -> list[Shelf]:
+    """Everything `who` may read in a language, by category; `each` at most per category, the most useful first."""
+    found = db.session().scalars(
+        select(Translation)
+        .join(Article)
+        .where(Translation.language == language, _PUBLISHED, policy.readable(who))
+        .options(joinedload(Translation.article).joinedload(Article.category))
+        .order_by((Article.helpful - Article.unhelpful).desc(), Article.views.desc(), Translation.title)
+    )
+    shelves: dict[int | None, Shelf] = {}
+    for translation in found:
+        category = translation.article.category
+        shelves.setdefault(category.id if category else None, Shelf(category, [])).articles.append(translation)
+    ordered = sorted(shelves.values(), key=lambda shelf: (shelf.category is None, shelf.category.position if shelf.category else 0))
+    return [Shelf(shelf.category, shelf.articles[:each]) for shelf in ordered]
+
+
+def most_useful(who: Principal, language: str, *, limit: int = 6) -> list[Translation]:
+    """The articles that helped most, in one language."""
+    return list(
+        db.session().scalars(
+            select(Translation)
+            .join(Article)
+            .where(Translation.language == language, _PUBLISHED, policy.readable(who))
+            .options(joinedload(Translation.article).joinedload(Article.category))
+            .order_by((Article.helpful - Article.unhelpful).desc(), Article.views.desc(), Translation.published_at.desc())
+            .limit(limit)
+        )
+    )
+
+
+def for_everybody() -> list[Translation]:
+    """Every public article with its languages, for search engines' sitemap."""
+    return list(
+        db.session().scalars(
+            select(Translation)
+            .join(Article)
+            .where(_PUBLISHED, policy.readable(ANONYMOUS))
+            .options(joinedload(Translation.article).selectinload(Article.translations))
+            .order_by(Translation.id)
+            .limit(50_000)
+        )
+    )
+
+
+def picture(who: Principal, file_id: int) -> ArticleFile:
+    """A file of an article that `who` may read; authors see those of drafts too. Raises NotFound."""
+    found = select(ArticleFile).join(Article, Article.id == ArticleFile.article_id).where(ArticleFile.id == file_id)
+    if not policy.may(who, "draft"):
+        shown = exists().where(Translation.article_id == Article.id, Translation.published_revision.is_not(None))
+        found = found.where(shown, Article.withdrawn_at.is_(None), policy.readable(who))
+    file = db.session().scalar(found)
+    if file is None:
+        raise NotFound
+    return file
+
+
+def categories() -> list[Category]:
+    """All categories in their order."""
+    return list(db.session().scalars(select(Category).order_by(Category.position, Category.id)))
+
+
+# --- for authors ----------------------------------------------------------------------------------------------------------------------
+
+#: What the list can be narrowed to. draft: words that readers do not see yet; review: its review date has come.
+STATES = ("published", "draft", "withdrawn", "outdated", "review")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What an author wants to see; empty means everything."""
+
+    words: str = ""
+    state: str = ""
+    language: str = ""
+    category_id: int | None = None
+    owner_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An article in the authors' list."""
+
+    article: Article
+    owner: str
+    outdated: frozenset[str]
+
+    @property
+    def title(self) -> str:
+        return next((t.draft_title or t.title for t in self.article.translations if t.draft_title or t.title), "")
+
+
+def listed(wanted: Filter, *, limit: int, after: tuple[datetime, int] | None = None) -> list[Row]:
+    """Articles as their authors see them, the last edited first; one more than `limit` when there are more. Three queries."""
+    session = db.session()
+    found = (
+        select(Article)
+        .where(*_conditions(wanted))
+        .options(selectinload(Article.translations), joinedload(Article.category))
+        .order_by(Article.updated_at.desc(), Article.id.desc())
+        .limit(limit + 1)
+    )
+    if after is not None:
+        found = found.where(or_(Article.updated_at < after[0], and_(Article.updated_at == after[0], Article.id < after[1])))
+    rows = list(session.scalars(found))
+    owners = dict(session.execute(select(User.id, User.name).where(User.id.in_({row.owner_id for row in rows}))).tuples().all())
+    return [
+        Row(
+            row,
+            owners.get(row.owner_id or 0, ""),
+            frozenset(t.language for t in row.translations if articles.outdated(t, row.translations)),
+        )
+        for row in rows
+    ]
+
+
+def to_edit(article_id: int) -> Article:
+    """An article with its languages and category, for its authors. Raises NotFound."""
+    found = db.session().scalar(
+        select(Article)
+        .where(Article.id == article_id)
+        .options(selectinload(Article.translations), joinedload(Article.category))
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def revisions(translation: Translation) -> list[tuple[Revision, str]]:
+    """Everything that was published in one language, newest first, with who published it."""
+    rows = db.session().execute(
+        select(Revision, User.name)
+        .outerjoin(User, User.id == Revision.by_user_id)
+        .where(Revision.translation_id == translation.id)
+        .order_by(Revision.number.desc())
+    )
+    return [(revision, name or "") for revision, name in rows.tuples()]
+
+
+def files_of(article_id: int) -> list[ArticleFile]:
+    return list(db.session().scalars(select(ArticleFile).where(ArticleFile.article_id == article_id).order_by(ArticleFile.id)))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a comparison. `mark`: "+" added, "-" removed, " " the same, "…" lines left out."""
+
+    mark: str
+    words: str
+
+
+def compared(old: str, new: str, *, around: int = 3) -> list[Line]:
+    """Two texts line by line; of long stretches that are the same only the edges."""
+    lines: list[Line] = []
+    before, after = old.splitlines(), new.splitlines()
+    matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
+    for group in matcher.get_grouped_opcodes(around):
+        if lines:
+            lines.append(Line("…", ""))
+        for deed, a1, a2, b1, b2 in group:
+            if deed == "equal":
+                lines += [Line(" ", words) for words in before[a1:a2]]
+            else:
+                lines += [Line("-", words) for words in before[a1:a2]]
+                lines += [Line("+", words) for words in after[b1:b2]]
+    return lines
+
+
+def _conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
+    language = Translation.language == wanted.language if wanted.language else Translation.language.in_(articles.LANGUAGES)
+    of_it = exists().where(Translation.article_id == Article.id, language)
+    if wanted.category_id is not None:
+        yield Article.category_id == wanted.category_id
+    if wanted.owner_id is not None:
+        yield Article.owner_id == wanted.owner_id
+    if wanted.words:
+        # SQLite folds the case of ASCII letters only.
+        spelled = {wanted.words, wanted.words.lower(), wanted.words.capitalize()}
+        columns = (Translation.draft_title, Translation.draft_body)
+        yield of_it.where(or_(*(column.icontains(words, autoescape=True) for column in columns for words in sorted(spelled))))
+    match wanted.state:
+        case "published":
+            yield of_it.where(Translation.published_revision.is_not(None))
+            yield Article.withdrawn_at.is_(None)
+        case "draft":
+            unseen = or_(
+                Translation.published_revision.is_(None),
+                Translation.draft_title != Translation.title,
+                Translation.draft_body != Translation.body,
+            )
+            yield of_it.where(unseen)
+        case "withdrawn":
+            yield Article.withdrawn_at.is_not(None)
+        case "outdated":
+            other = aliased(Translation)
+            newer = exists().where(
+                other.article_id == Translation.article_id, other.id != Translation.id, other.said_at > Translation.checked_at
+            )
+            yield of_it.where(Translation.published_revision.is_not(None), newer)
+        case "review":
+            yield Article.review_at <= clock.now()
+        case _ if wanted.language:
+            yield of_it
+
+
+def counts() -> dict[str, int]:
+    """How many articles there are in each state."""
+    return {
+        state: db.session().scalar(select(func.count()).select_from(Article).where(*_conditions(Filter(state=state)))) or 0
+        for state in STATES
+    }
