@@ -176,6 +176,7 @@ REACTING = (
     "helpdesk.tickets.surveys",
     "helpdesk.agents.routing",
     "helpdesk.agents.notifications",
+    "helpdesk.agents.people",
     "helpdesk.channels.email.intake",
     "helpdesk.channels.email.out",
     "helpdesk.channels.email.sending",

@@ -45,6 +45,7 @@ from helpdesk.catalog import (
     OfferExpired,
     PresenceChanged,
     PriorityChanged,
+    QueueChanged,
     StatusChanged,
     TicketAssigned,
     TicketClosed,
@@ -52,6 +53,8 @@ from helpdesk.catalog import (
     TicketOpened,
     TicketReopened,
     TicketSolved,
+    UserChanged,
+    WorkStranded,
 )
 from helpdesk.crm.models import Contact
 from helpdesk.events import Outside, reaction, record
@@ -172,6 +175,23 @@ def handed_back(fact: TicketAssigned) -> Outside | None:
     return _waits(fact.ticket_id) if fact.new is None else None
 
 
+@reaction(UserChanged, key=lambda fact: f"user:{fact.user_id}", name="routing.person_changed")
+def person_changed(fact: UserChanged) -> Outside | None:
+    """Another queue, a new skill, more capacity: there may be work for this agent now."""
+    return _then_serve(fact.user_id)
+
+
+@reaction(QueueChanged, key=lambda fact: f"queue:{fact.queue_id}", name="routing.queue_changed")
+def queue_changed(fact: QueueChanged) -> Outside | None:
+    """What waits follows what its queue asks for now, and everybody who works there is asked again."""
+    queue = db.session().get(Queue, fact.queue_id)
+    if queue is None:
+        return None
+    reshape(queue)
+    members = sorted(assignments.members(queue.id))
+    return Outside(call=lambda: None, then=lambda _result: _serve_all(members))
+
+
 # --- waiting -----------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +279,17 @@ def _signature(queue: Queue, step: int) -> Signature:
         session.execute(dialect.insert(Signature).values(**values).on_conflict_do_nothing(index_elements=["shape"]))
         found = session.scalars(select(Signature).where(Signature.shape == shape)).one()
     return found
+
+
+def reshape(queue: Queue) -> None:
+    """Waiting items take their queue's present requirements and tier; their place in time stays."""
+    session = db.session()
+    waiting = (WorkItem.queue_id == queue.id, WorkItem.state == ItemState.WAITING)
+    for step in list(session.scalars(select(WorkItem.step).where(*waiting).distinct())):
+        session.execute(
+            update(WorkItem).where(*waiting, WorkItem.step == step).values(signature_id=_signature(queue, step).id, tier=queue.tier),
+            execution_options={"synchronize_session": False},
+        )
 
 
 # --- matching ----------------------------------------------------------------------------------------------------------
@@ -481,6 +512,11 @@ def _then_serve(user_id: int) -> Outside:
     return Outside(call=lambda: None, then=lambda _result: serve(user_id))
 
 
+def _serve_all(users: Iterable[int]) -> None:
+    for user_id in users:
+        serve(user_id)
+
+
 def _next_for(ticket_id: int, user_id: int) -> Outside:
     def both(_result: object) -> None:
         item = assignments.live_item(db.session().get_one(Ticket, ticket_id))
@@ -517,6 +553,7 @@ def sweep() -> int:
         with db.transaction():
             if serve(user_id):
                 stranded += 1
+                record(WorkStranded(user_id, SYSTEM))
                 log.warning("the sweep found work waiting beside free agent %s", user_id)
     return stranded
 

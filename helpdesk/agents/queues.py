@@ -1,0 +1,219 @@
+"""Where work waits, who works there and what it takes: the screen's verbs. What waits already follows a change (`routing.queue_changed`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import delete, func, select
+
+from helpdesk import db, versions
+from helpdesk.actor import Actor
+from helpdesk.agents.models import AgentSkill, QueueMember, Skill
+from helpdesk.auth import STAFF, User
+from helpdesk.catalog import QueueChanged, UserChanged
+from helpdesk.errors import Conflict, Invalid, Words
+from helpdesk.events import record
+from helpdesk.tickets import lifecycle
+from helpdesk.tickets.models import UNSOLVED, Inbox, Queue, Ticket
+
+ACCEPTANCES = ("offer", "automatic", "pull")
+OFFER_S = (5, 600)
+TARGET_MIN = (1, 30 * 24 * 60)
+TIERS = (0, 9)
+WEIGHT = (1, 10)
+LEVELS = range(1, 6)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Everything an administrator says about a queue. `requirements`: {skill id: least level}. `target_min`: first answer within so many
+    minutes, for `service_target` (0 to 1) of the requests. `weight`: how much of an agent's capacity one ticket takes."""
+
+    name: str
+    name_ru: str = ""
+    acceptance: str = "offer"
+    offer_s: int = 30
+    target_min: int = 240
+    service_target: float = 0.8
+    tier: int = 1
+    weight: int = 1
+    prefers_proficiency: bool = False
+    requirements: Mapping[int, int] = field(default_factory=dict)
+    members: Collection[int] = ()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A queue as the list shows it."""
+
+    queue: Queue
+    members: int
+    waiting: int
+    inboxes: list[str]
+    trouble: Words
+
+
+def add(shape: Shape, *, by: Actor) -> Queue:
+    """A new queue. Raises Invalid."""
+    queue = Queue(name="", requirements={}, steps=[], weights={})
+    for column, value in _columns(shape, None).items():
+        setattr(queue, column, value)
+    db.session().add(queue)
+    db.session().flush()
+    _set_members(queue, shape.members, by=by)
+    record(QueueChanged(queue.id, by))
+    return queue
+
+
+def edit(queue: Queue, shape: Shape, *, seen: int | None, by: Actor) -> Queue:
+    """Change a queue. What waits there is measured anew. Raises Stale, Invalid."""
+    versions.change(queue, seen, **_columns(shape, queue))
+    _set_members(queue, shape.members, by=by)
+    record(QueueChanged(queue.id, by))
+    return queue
+
+
+def deactivate(queue: Queue, to: Queue | None, *, seen: int | None, by: Actor) -> int:
+    """Switch a queue off; its unsolved tickets and its inboxes go to another. How many tickets went.
+
+    Raises Invalid when something is there and no other queue is named, Conflict for the last queue, Stale.
+    """
+    if not queue.active:
+        return 0
+    session = db.session()
+    if not session.scalar(select(func.count()).select_from(Queue).where(Queue.active, Queue.id != queue.id)):
+        raise Conflict(_("This is the only queue. New requests would have nowhere to go."))
+    tickets = list(session.scalars(select(Ticket).where(Ticket.queue_id == queue.id, Ticket.status.in_(UNSOLVED)).order_by(Ticket.id)))
+    inboxes = list(session.scalars(select(Inbox).where(Inbox.queue_id == queue.id)))
+    if (tickets or inboxes) and to is None:
+        raise Invalid(fields={"to": _("Please say which queue takes its tickets and inboxes.")})
+    if to is not None and (to.id == queue.id or not to.active):
+        raise Invalid(fields={"to": _("Please choose another queue that is switched on.")})
+    versions.change(queue, seen, active=False)
+    for inbox in inboxes:
+        assert to is not None
+        versions.change(inbox, None, queue_id=to.id)
+    for ticket in tickets:
+        assert to is not None
+        lifecycle.move(ticket, to, by=by)
+    for feeding in session.scalars(select(Queue).where(Queue.overflow_id == queue.id)):
+        versions.change(feeding, None, overflow_id=to.id if to is not None and to.id != feeding.id else None)
+    record(QueueChanged(queue.id, by))
+    return len(tickets)
+
+
+def reactivate(queue: Queue, *, seen: int | None, by: Actor) -> Queue:
+    """Switch a queue on again, with the people it had."""
+    if not queue.active:
+        versions.change(queue, seen, active=True)
+        record(QueueChanged(queue.id, by))
+    return queue
+
+
+# --- can anybody serve it? -------------------------------------------------------------------------------------------------
+
+
+def trouble(requirements: Mapping[str, int], members: Sequence[Mapping[int, int]], skills: Mapping[int, str]) -> Words:
+    """Why nobody can serve a queue, in words; empty when somebody can.
+
+    `members`: the skills {id: level} of each active person of the queue; `skills`: names by id.
+    """
+    if not members:
+        return _("Nobody works in this queue. Its tickets wait until somebody does.")
+    wanted = {int(skill): int(level) for skill, level in requirements.items()}
+    if any(all(one.get(skill, 0) >= level for skill, level in wanted.items()) for one in members):
+        return ""
+    for skill, level in wanted.items():
+        if not any(one.get(skill, 0) >= level for one in members):
+            return _("Nobody in this queue has %(skill)s at level %(level)s. Its tickets wait until somebody does.",
+                     skill=skills.get(skill, "?"), level=level)  # fmt: skip
+    return _("Nobody in this queue has all the skills that it asks for at once. Its tickets wait until somebody does.")
+
+
+def listed() -> list[Listed]:
+    """Every queue, the open ones first, with what waits there and whether anybody can serve it; six queries however many there are."""
+    session = db.session()
+    skills = {skill.id: skill.name for skill in session.scalars(select(Skill))}
+    known: dict[int, dict[int, int]] = {}
+    for row in session.scalars(select(AgentSkill)):
+        known.setdefault(row.user_id, {})[row.skill_id] = row.level
+    members: dict[int, list[Mapping[int, int]]] = {}
+    at_work = select(QueueMember.queue_id, User.id).join(User, User.id == QueueMember.user_id).where(User.active, User.role.in_(STAFF))
+    for queue_id, user_id in session.execute(at_work):
+        members.setdefault(queue_id, []).append(known.get(user_id, {}))
+    open_tickets = select(Ticket.queue_id, func.count()).where(Ticket.status.in_(UNSOLVED)).group_by(Ticket.queue_id)
+    waiting = {queue_id: count for queue_id, count in session.execute(open_tickets)}
+    fed: dict[int, list[str]] = {}
+    for inbox in session.scalars(select(Inbox).where(Inbox.active).order_by(Inbox.name)):
+        fed.setdefault(inbox.queue_id, []).append(inbox.name)
+    return [
+        Listed(
+            queue,
+            len(members.get(queue.id, [])),
+            waiting.get(queue.id, 0),
+            fed.get(queue.id, []),
+            trouble(queue.requirements, members.get(queue.id, []), skills) if queue.active else "",
+        )
+        for queue in session.scalars(select(Queue).order_by(~Queue.active, Queue.name))
+    ]
+
+
+def members_of(queue: Queue) -> list[int]:
+    """Ids of the people who work in a queue, whether active or not."""
+    return list(db.session().scalars(select(QueueMember.user_id).where(QueueMember.queue_id == queue.id).order_by(QueueMember.user_id)))
+
+
+def holds(queue: Queue) -> tuple[int, list[str]]:
+    """What would have to go elsewhere: how many unsolved tickets, and the names of the inboxes that feed it."""
+    session = db.session()
+    tickets = session.scalar(select(func.count()).select_from(Ticket).where(Ticket.queue_id == queue.id, Ticket.status.in_(UNSOLVED)))
+    return tickets or 0, list(session.scalars(select(Inbox.name).where(Inbox.queue_id == queue.id).order_by(Inbox.name)))
+
+
+# --- what may be said ------------------------------------------------------------------------------------------------------
+
+
+def _columns(shape: Shape, owner: Queue | None) -> dict[str, object]:
+    """The shape as columns. Raises Invalid with every fault at once."""
+    session = db.session()
+    faults: dict[str, Words] = {}
+    name, name_ru = " ".join(shape.name.split())[:120], " ".join(shape.name_ru.split())[:120]
+    if not name:
+        faults["name"] = _("Please fill this in.")
+    elif session.scalar(select(Queue.id).where(Queue.name == name, Queue.id != (owner.id if owner else 0))) is not None:
+        faults["name"] = _("This name is taken.")
+    if shape.acceptance not in ACCEPTANCES:
+        faults["acceptance"] = _("Please choose one of the list.")
+    for field_name, value, (least, most) in (
+        ("offer_s", shape.offer_s, OFFER_S),
+        ("target_min", shape.target_min, TARGET_MIN),
+        ("tier", shape.tier, TIERS),
+        ("weight", shape.weight, WEIGHT),
+        ("service_target", round(shape.service_target * 100), (1, 100)),
+    ):
+        if not least <= value <= most:
+            faults[field_name] = _("Please give a number from %(least)s to %(most)s.", least=least, most=most)
+    known = set(session.scalars(select(Skill.id).where(Skill.id.in_(set(shape.requirements)))))
+    if any(level not in LEVELS for level in shape.requirements.values()) or known != set(shape.requirements):
+        faults["requirements"] = _("A skill's level goes from 1 to 5.")
+    if faults:
+        raise Invalid(fields=faults)
+    return {
+        "name": name, "name_ru": name_ru, "acceptance": shape.acceptance, "offer_s": shape.offer_s, "target_s": shape.target_min * 60,
+        "service_target": shape.service_target, "tier": shape.tier, "prefers_proficiency": shape.prefers_proficiency,
+        "weights": {**(owner.weights if owner else {}), "ticket": shape.weight},
+        "requirements": {str(skill): level for skill, level in sorted(shape.requirements.items())},
+    }  # fmt: skip
+
+
+def _set_members(queue: Queue, members: Collection[int], *, by: Actor) -> None:
+    session = db.session()
+    before = set(members_of(queue))
+    after = set(session.scalars(select(User.id).where(User.id.in_(set(members)), User.role.in_(STAFF))))
+    session.execute(delete(QueueMember).where(QueueMember.queue_id == queue.id, QueueMember.user_id.in_(before - after)))
+    session.add_all(QueueMember(queue_id=queue.id, user_id=user) for user in sorted(after - before))
+    session.flush()
+    for user in sorted(before ^ after):
+        record(UserChanged(user, by))
