@@ -143,7 +143,7 @@ def serve_embedded(app: Any, settings: Settings, listener: socket.socket, *, rea
 
     parts = start_parts(app, settings, mail=True)
     server = WSGIServer(
-        listener, application=Nodelay(app), handler_class=handler_class(), log=None, error_log=log, environ={"SERVER_SOFTWARE": "helpdesk"}
+        listener, application=Nodelay(app), handler_class=handler_class(), log=None, error_log=log
     )
     done = gevent.event.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):

@@ -26,7 +26,7 @@ CHANNEL = {
     Channel.CHAT: _("Chat"),
     Channel.PHONE: _("Phone"),
 }
-CHANNEL_ICON = {Channel.EMAIL: "mail", Channel.PORTAL: "world", Channel.API: "code", Channel.CHAT: "message-circle", Channel.PHONE: "phone"}
+CHANNEL_ICONS = {Channel.EMAIL: "mail", Channel.PORTAL: "world", Channel.API: "code", Channel.CHAT: "message-circle", Channel.PHONE: "phone"}
 DELIVERY = {
     DeliveryState.NONE: "",
     DeliveryState.WAITING: _("Leaving soon"),
@@ -76,7 +76,7 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "STATUS": STATUS,
     "PRIORITY": PRIORITY,
     "CHANNEL": CHANNEL,
-    "CHANNEL_ICON": CHANNEL_ICON,
+    "CHANNEL_ICONS": CHANNEL_ICONS,
     "DELIVERY": DELIVERY,
     "paragraphs": paragraphs,
     "size": size,
