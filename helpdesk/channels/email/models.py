@@ -82,11 +82,14 @@ class OutgoingState(enum.StrEnum):
 
 
 class OutgoingKind(enum.StrEnum):
-    """reply: an agent's answer; receipt: "we have your request"; survey: how was it."""
+    """reply: an agent's answer; receipt: "we have your request"; survey: how was it; ticket_link: a fresh link to a ticket; sign_in: a link
+    for a person with an account, made when the mail leaves and stored nowhere (`purpose` says which kind)."""
 
     REPLY = "reply"
     RECEIPT = "receipt"
     SURVEY = "survey"
+    TICKET_LINK = "ticket_link"
+    SIGN_IN = "sign_in"
 
 
 class Outgoing(Base):
@@ -105,6 +108,8 @@ class Outgoing(Base):
     survey_id: Mapped[int | None] = mapped_column(ForeignKey("survey.id"))
     inbox_id: Mapped[int | None] = mapped_column(ForeignKey("inbox.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    purpose: Mapped[str] = mapped_column(String(8), default="")
     recipient: Mapped[str] = mapped_column(String(320))
     to: Mapped[list[list[str]]] = mapped_column(JSON, default=list)
     cc: Mapped[list[list[str]]] = mapped_column(JSON, default=list)

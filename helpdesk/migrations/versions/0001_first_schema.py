@@ -897,12 +897,14 @@ def upgrade() -> None:
     )
     op.create_table('outgoing',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('kind', sa.Enum('reply', 'receipt', 'survey', name='outgoingkind', native_enum=False, length=16), nullable=False),
+    sa.Column('kind', sa.Enum('reply', 'receipt', 'survey', 'ticket_link', 'sign_in', name='outgoingkind', native_enum=False, length=16), nullable=False),
     sa.Column('ticket_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('message_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('survey_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('inbox_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('contact_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('purpose', sa.String(length=8), nullable=False),
     sa.Column('recipient', sa.String(length=320), nullable=False),
     sa.Column('to', sa.JSON(), nullable=False),
     sa.Column('cc', sa.JSON(), nullable=False),
@@ -925,6 +927,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['message_id'], ['message.id'], name=op.f('fk_outgoing_message_id')),
     sa.ForeignKeyConstraint(['survey_id'], ['survey.id'], name=op.f('fk_outgoing_survey_id')),
     sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id'], name=op.f('fk_outgoing_ticket_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_outgoing_user_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outgoing')),
     sa.UniqueConstraint('header_id', name=op.f('uq_outgoing_header_id'))
     )
