@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, g, has_request_context, make_response, redirect, render_template, request, session, url_for
+from flask import Response, current_app, g, has_request_context, make_response, redirect, render_template, request, session
 from flask_babel import get_locale
 from werkzeug.datastructures import FileStorage
 
@@ -143,8 +143,8 @@ def local(url: str) -> str:
 def absolute(endpoint: str, **values: Any) -> str:
     """A link for a mail: built from the configured address, never from the request's Host."""
     base: str = current_app.config["HELPDESK"].base_url
-    path = urlsplit(url_for(endpoint, **values, _external=False)).path if not has_request_context() else url_for(endpoint, **values)
-    return base + path
+    # Not url_for: outside a request it wants a SERVER_NAME, and inside one it believes the request.
+    return base + current_app.url_map.bind("localhost").build(endpoint, values)
 
 
 # --- forms ---------------------------------------------------------------------------------------------------------------
