@@ -66,12 +66,21 @@ class Incoming:
 
 
 def receive(
-    incoming: Incoming, inbox: Inbox, *, by: Actor, priority: Priority = Priority.NORMAL, linked_to: Ticket | None = None
+    incoming: Incoming,
+    inbox: Inbox,
+    *,
+    by: Actor,
+    priority: Priority = Priority.NORMAL,
+    linked_to: Ticket | None = None,
+    queue: Queue | None = None,
 ) -> tuple[Ticket, Message]:
-    """Open a ticket for a request: ticket, first message, participants, running clock, timeline. Records TicketOpened."""
+    """Open a ticket for a request: ticket, first message, participants, running clock, timeline. Records TicketOpened.
+
+    `queue` is where it waits when the customer named a topic; otherwise the inbox's own.
+    """
     session = db.session()
     contact, at = incoming.contact, incoming.at or clock.now()
-    queue = session.get_one(Queue, inbox.queue_id)
+    queue = queue or session.get_one(Queue, inbox.queue_id)
     ticket = Ticket(
         number=_next_number(),
         subject=_subject(incoming),
