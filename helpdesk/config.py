@@ -41,6 +41,7 @@ class Settings:
     log_level: str = "INFO"
     pool_size: int = 10
     api_per_minute: int = 3000
+    metrics_token: str = ""
     demo: bool = False
 
     @property
@@ -74,6 +75,7 @@ DOCS: dict[str, str] = {
     "DEFAULT_LANGUAGE": "en or ru (default: en)",
     "TIME_ZONE": "the company's zone, such as Europe/Moscow (default: UTC)",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR (default: INFO)",
+    "METRICS_TOKEN": "a word of 16 characters or more that lets Prometheus read /metrics from another machine (default: this machine only)",
     "DB_POOL": "PostgreSQL connections per process (default: 10)",
     "API_PER_MINUTE": "requests that one API token may make per minute (default: 3000)",
 }
@@ -90,7 +92,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             return parse(text)
         except (ValueError, KeyError) as wrong:
             # A connection string may hold a password: say its name, never its text.
-            shown = "" if "URL" in name or "SECRET" in name else f" is {text!r}"
+            shown = "" if "URL" in name or "SECRET" in name or "TOKEN" in name else f" is {text!r}"
             faults.append(f"{name}{shown}: {wrong}. It should be {right}.")
             return None
 
@@ -116,6 +118,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             lambda text: _one_of(text.upper(), ("DEBUG", "INFO", "WARNING", "ERROR")),
             "DEBUG, INFO, WARNING or ERROR",
         ),
+        "metrics_token": take("METRICS_TOKEN", "", _token, DOCS["METRICS_TOKEN"]),
         "pool_size": take("DB_POOL", "10", lambda text: _whole(text, 1, 200), "a number from 1 to 200"),
         "api_per_minute": take("API_PER_MINUTE", "3000", lambda text: _whole(text, 1, 10**6), "a number from 1 to 1000000"),
     }
@@ -193,6 +196,12 @@ def _whole(text: str, low: int, high: int) -> int:
 def _one_of(text: str, words: tuple[str, ...]) -> str:
     if text not in words:
         raise ValueError("not known")
+    return text
+
+
+def _token(text: str) -> str:
+    if text and len(text) < 16:
+        raise ValueError("shorter than 16 characters")
     return text
 
 

@@ -363,3 +363,8 @@ def watching() -> dict[str, int]:
         for name in watcher.rooms:
             counts[name] += 1
     return dict(counts)
+
+
+def connected() -> int:
+    """How many screens are connected to this process."""
+    return len(_watchers)

@@ -1,4 +1,4 @@
-"""Where work waits, who works there and what it takes: the screen's verbs. What waits already follows a change (`routing.queue_changed`)."""
+"""Where work waits, who works there and what it takes. What waits already follows a change by a reaction (`routing.queue_changed`)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, func, select
 
-from helpdesk import db, versions
+from helpdesk import db, health, versions
 from helpdesk.actor import Actor
-from helpdesk.agents.models import AgentSkill, QueueMember, Skill
+from helpdesk.agents.models import AgentSkill, ItemState, QueueMember, Skill, WorkItem
 from helpdesk.auth import STAFF, User
 from helpdesk.catalog import QueueChanged, UserChanged
 from helpdesk.errors import Conflict, Invalid, Words
@@ -158,6 +158,14 @@ def listed() -> list[Listed]:
         )
         for queue in session.scalars(select(Queue).order_by(~Queue.active, Queue.name))
     ]
+
+
+@health.measure("helpdesk_waiting_items", "Work items that wait for an agent.", "queue")
+def waiting_items() -> dict[str, float]:
+    """By the queue's English name; queues where nothing waits count as 0."""
+    waiting = select(WorkItem.queue_id, func.count()).where(WorkItem.state == ItemState.WAITING).group_by(WorkItem.queue_id)
+    counts = {queue_id: count for queue_id, count in db.session().execute(waiting)}
+    return {queue.name: counts.get(queue.id, 0) for queue in db.session().scalars(select(Queue).where(Queue.active))}
 
 
 def members_of(queue: Queue) -> list[int]:

@@ -1,0 +1,164 @@
+"""A connection to an outgoing mail server from one address: smtp://user:password@host:587?tls=starttls. Never inside a transaction.
+
+`smtp://` asks for STARTTLS and takes it where it is offered; `?tls=starttls` insists, `?tls=none` does without; `smtps://` speaks TLS from
+the first byte. A password is not sent in the clear unless `tls=none` says so, or the server is this machine.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from flask_babel import lazy_gettext as _
+
+from helpdesk.errors import Words
+
+PATIENCE_S = 10.0
+LONGEST_URL = 250
+TLS = ("", "starttls", "none")
+
+
+class MailServerTrouble(Exception):
+    """What exactly failed between us and a mail server. `words` for people, `server_words` as the server or the system said them."""
+
+    def __init__(self, words: Words, server_words: str = "") -> None:
+        super().__init__(server_words or "mail server")
+        self.words = words
+        self.server_words = server_words[:500]
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where mail leaves: read from an address. `tls`: implicit, starttls, none, or empty for "if offered"."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+    tls: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The address without its password."""
+        who = f"{self.user}:•••@" if self.password else f"{self.user}@" if self.user else ""
+        return f"{'smtps' if self.tls == 'implicit' else 'smtp'}://{who}{self.host}:{self.port}"
+
+
+def read(url: str) -> MailServer:
+    """The parts of an address. Raises ValueError for what is none; its text never repeats the password."""
+    if len(url.encode()) > LONGEST_URL or any(sign.isspace() or sign < " " for sign in url):
+        raise ValueError("too long, or with spaces in it")
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("the port is not a number") from None
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("not an smtp:// or smtps:// address")
+    tls = parse_qs(parts.query).get("tls", [""])[0]
+    if tls not in TLS:
+        raise ValueError("tls= is starttls or none")
+    if parts.scheme == "smtps":
+        tls = "implicit"
+    default = {"implicit": 465, "starttls": 587}.get(tls, 587 if parts.username else 25)
+    return MailServer(parts.hostname, port or default, unquote(parts.username or ""), unquote(parts.password or ""), tls)
+
+
+def connect(server: MailServer, *, patience_s: float = PATIENCE_S) -> smtplib.SMTP:
+    """A greeted, encrypted, signed-in connection; the caller quits it. Raises MailServerTrouble, saying at which step and why."""
+    link = _open(server, patience_s)
+    try:
+        secured = _secure(link, server)
+        _sign_in(link, server, secured)
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def try_out(server: MailServer) -> None:
+    """Connect, sign in, say nothing, leave. Raises MailServerTrouble."""
+    link = connect(server)
+    try:
+        link.noop()
+        link.quit()
+    except (smtplib.SMTPException, OSError) as wrong:
+        raise MailServerTrouble(_("The server hung up after signing in."), str(wrong)) from wrong
+
+
+def _open(server: MailServer, patience_s: float) -> smtplib.SMTP:
+    where = {"host": server.host, "port": server.port}
+    try:
+        if server.tls == "implicit":
+            return smtplib.SMTP_SSL(server.host, server.port, timeout=patience_s, context=ssl.create_default_context())
+        return smtplib.SMTP(server.host, server.port, timeout=patience_s)
+    except socket.gaierror as wrong:
+        raise MailServerTrouble(_("There is no server called %(host)s.", host=server.host), wrong.strerror or "") from wrong
+    except TimeoutError as wrong:
+        raise MailServerTrouble(_("%(host)s does not answer on port %(port)s.", **where)) from wrong
+    except ConnectionRefusedError as wrong:
+        raise MailServerTrouble(_("Nothing listens on port %(port)s of %(host)s.", **where)) from wrong
+    except ssl.SSLCertVerificationError as wrong:
+        raise MailServerTrouble(_("The certificate of %(host)s is not trusted.", host=server.host), wrong.verify_message) from wrong
+    except ssl.SSLError as wrong:
+        raise MailServerTrouble(
+            _("%(host)s does not speak TLS on port %(port)s. Try smtp:// instead of smtps://.", **where), str(wrong.reason)
+        ) from wrong
+    except smtplib.SMTPConnectError as wrong:
+        raise MailServerTrouble(_("%(host)s refuses to talk to us.", host=server.host), _said(wrong)) from wrong
+    except (smtplib.SMTPException, OSError) as wrong:
+        raise MailServerTrouble(_("%(host)s, port %(port)s, does not speak SMTP with us.", **where), str(wrong)) from wrong
+
+
+def _secure(link: smtplib.SMTP, server: MailServer) -> bool:
+    """STARTTLS as wished; whether the connection is encrypted now."""
+    if server.tls == "implicit":
+        return True
+    try:
+        link.ehlo_or_helo_if_needed()
+        if server.tls == "none":
+            return False
+        if not link.has_extn("starttls"):
+            if server.tls == "starttls":
+                raise MailServerTrouble(_("%(host)s offers no encryption (STARTTLS), but the address asks for it.", host=server.host))
+            return False
+        link.starttls(context=ssl.create_default_context())
+        link.ehlo()
+        return True
+    except ssl.SSLCertVerificationError as wrong:
+        raise MailServerTrouble(_("The certificate of %(host)s is not trusted.", host=server.host), wrong.verify_message) from wrong
+    except smtplib.SMTPResponseException as wrong:
+        raise MailServerTrouble(_("%(host)s refuses to talk to us.", host=server.host), _said(wrong)) from wrong
+    except (smtplib.SMTPException, OSError) as wrong:
+        raise MailServerTrouble(
+            _("The connection to %(host)s broke off while it was being encrypted.", host=server.host), str(wrong)
+        ) from wrong
+
+
+def _sign_in(link: smtplib.SMTP, server: MailServer, secured: bool) -> None:
+    if not server.user:
+        return
+    local = server.host in ("localhost", "127.0.0.1", "::1")
+    if not secured and server.tls != "none" and not local:
+        raise MailServerTrouble(
+            _(
+                "%(host)s offers no encryption; the password would cross the network in the clear. Add ?tls=none if that is meant.",
+                host=server.host,
+            )
+        )
+    try:
+        link.login(server.user, server.password)
+    except smtplib.SMTPAuthenticationError as wrong:
+        raise MailServerTrouble(_("%(host)s does not accept the user name or the password.", host=server.host), _said(wrong)) from wrong
+    except smtplib.SMTPNotSupportedError as wrong:
+        raise MailServerTrouble(_("%(host)s takes no user name and password on this port.", host=server.host), str(wrong)) from wrong
+    except (smtplib.SMTPException, OSError) as wrong:
+        raise MailServerTrouble(_("%(host)s broke off while we signed in.", host=server.host), str(wrong)) from wrong
+
+
+def _said(wrong: smtplib.SMTPResponseException) -> str:
+    text = wrong.smtp_error
+    return f"{wrong.smtp_code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"
