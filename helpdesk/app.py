@@ -46,6 +46,7 @@ BLUEPRINTS = (
     "helpdesk.crm.views",
     "helpdesk.channels.email.views",
     "helpdesk.channels.api.views",
+    "helpdesk.channels.api.token_views",
     "helpdesk.health",
 )
 

@@ -1,0 +1,411 @@
+"""Tickets for programs: list, find, open, change, and how they were rated.
+
+What a customer's own token sees of a ticket is what the customer sees: neither deadlines nor queues. A list costs two statements,
+however long.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from flask_babel import lazy_gettext as _
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
+
+from helpdesk import db, web
+from helpdesk.actor import Actor
+from helpdesk.agents import assignments
+from helpdesk.auth import Principal, User, require
+from helpdesk.channels.api import bodies, routes
+from helpdesk.channels.api.routes import get, patch, post
+from helpdesk.channels.api.schemas import PLAIN, SAID, Change, Key, Language, Moment, Named, Page, Paging, Shown, Wish
+from helpdesk.crm import addresses, contacts
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization, Rating
+from helpdesk.errors import Invalid, StaleTicket
+from helpdesk.events import Event
+from helpdesk.tickets import intake, lifecycle, policy, search
+from helpdesk.tickets.intake import NewFile
+from helpdesk.tickets.models import Channel, Inbox, Priority, Queue, Status, Ticket
+from helpdesk.tickets.queries import find
+from helpdesk.tickets.thread import LONGEST
+
+#: Facts that customers may notice; the others are the desk's own business.
+PUBLIC_FACTS = (
+    "ticket_opened",
+    "customer_wrote",
+    "agent_replied",
+    "status_changed",
+    "subject_changed",
+    "ticket_solved",
+    "ticket_reopened",
+    "ticket_closed",
+)
+
+
+# --- what is sent and shown -------------------------------------------------------------------------------------------
+
+
+class TicketFilters(Paging):
+    """Which tickets; several conditions narrow each other."""
+
+    status: Annotated[list[Status], Field(description="One or more statuses: repeat the parameter.")] = []
+    queue: Annotated[Key | None, Field(description="A queue's id.")] = None
+    assignee: Annotated[str, Field(pattern="^(none|[1-9][0-9]{0,14})?$", description="A colleague's id, or none for what nobody owns.")] = (
+        ""
+    )
+    requester: Annotated[Key | None, Field(description="A contact's id.")] = None
+    updated_since: Annotated[Moment | None, Field(description="Only tickets to which something happened at or after this time.")] = None
+    q: Annotated[str, Field(max_length=500, description="Words that the ticket contains, or its number."), PLAIN] = ""
+
+
+class Requester(Wish):
+    """Who asks: a known contact by id, or anybody by e-mail address; who is not known yet becomes a contact."""
+
+    id: Key | None = None
+    email: Annotated[str, Field(max_length=254), PLAIN] | None = None
+    name: Annotated[str, Field(max_length=200), PLAIN] = ""
+    language: Language = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Requester:
+        if (self.id is None) == (self.email is None):
+            raise PydanticCustomError("id_or_email", "give either id or email")
+        return self
+
+
+class NewTicket(Wish):
+    """A request to be opened."""
+
+    requester: Annotated[Requester | None, Field(description="Needed unless the token is the customer's own.")] = None
+    subject: Annotated[str, Field(max_length=300), PLAIN, SAID]
+    body: Annotated[str, Field(max_length=LONGEST, description="Plain text."), PLAIN, SAID]
+    priority: Priority = Priority.NORMAL
+    language: Language = ""
+    inbox_id: Annotated[Key | None, Field(description="Where it arrives; the API's inbox if left out.")] = None
+
+
+class TicketChange(Change):
+    """What is to be different; what is left out stays."""
+
+    may_be_null = frozenset(("assignee_id",))
+
+    status: Literal["open", "pending", "on_hold", "solved"] | None = None
+    priority: Priority | None = None
+    subject: Annotated[str, Field(max_length=300), PLAIN, SAID] | None = None
+    queue_id: Key | None = None
+    assignee_id: Annotated[Key | None, Field(description="A colleague's id; null hands the ticket back to its queue.")] = None
+
+
+class RequesterShown(Named):
+    email: str | None
+
+
+class TicketShown(Shown):
+    """A ticket. `queue`, `version`, counters and what runs against the clock are null for a customer's token."""
+
+    number: int
+    subject: str
+    status: Status
+    priority: Priority
+    channel: Channel
+    language: str
+    queue: Named | None
+    assignee: Named | None
+    requester: RequesterShown
+    organization: Named | None
+    snippet: str | None
+    messages_count: int | None
+    opened_at: datetime
+    updated_at: datetime
+    last_message_at: datetime
+    waiting_since: datetime | None
+    first_reply_at: datetime | None
+    solved_at: datetime | None
+    closed_at: datetime | None
+    due_at: datetime | None
+    breached_at: datetime | None
+    reopens_count: int | None
+    version: int | None
+    url: str
+
+
+class TicketPage(Page[TicketShown]):
+    pass
+
+
+class RatingShown(Shown):
+    """What the customer said. `current` is false for an answer that a later one replaced."""
+
+    id: int
+    kind: str
+    score: int
+    comment: str
+    reason: str
+    at: datetime
+    current: bool
+
+
+class RatingPage(Shown):
+    items: list[RatingShown]
+
+
+# --- routes -----------------------------------------------------------------------------------------------------------
+
+
+@get("/tickets", scope="tickets:read", asks=TicketFilters, gives=TicketPage)
+def tickets(asked: TicketFilters) -> Page[TicketShown]:
+    """List tickets, newest first.
+
+    The order is that of opening and never changes, so tickets that arrive while you page are neither skipped nor repeated: they
+    are on the first page.
+    """
+    who = web.principal()
+    found = _rows(who).where(policy.visible(who), *_conditions(who, asked)).order_by(Ticket.id.desc()).limit(asked.limit + 1)
+    if position := web.uncursor(asked.cursor, int):
+        found = found.where(Ticket.id < position[0])
+    paged = web.paged(list(db.session().execute(found)), asked.limit, lambda row: (row.Ticket.id,))
+    return routes.page(TicketPage, paged, [_shown(who, row) for row in paged.rows], asked)
+
+
+@post("/tickets", scope="tickets:write", takes=NewTicket, gives=TicketShown, files=True)
+def open_ticket(sent: NewTicket, files: tuple[NewFile, ...]) -> TicketShown:
+    """Open a ticket for a customer.
+
+    It is queued, routed and answered like one that came by mail.
+    """
+    who = web.principal()
+    requester = _requester(who, sent)
+    place = _place(who, sent.inbox_id)
+    incoming = intake.Incoming(requester, sent.body, Channel.API, subject=sent.subject, language=sent.language, files=files)
+    made, _message = intake.receive(incoming, place, by=_for(who, requester), priority=sent.priority if who.staff else Priority.NORMAL)
+    return shown(who, made.id)
+
+
+@get("/tickets/{number}", scope="tickets:read", gives=TicketShown)
+def ticket(number: int) -> TicketShown:
+    """Look at one ticket."""
+    who = web.principal()
+    return shown(who, find(who, number).id)
+
+
+@patch("/tickets/{number}", scope="tickets:write", takes=TicketChange, gives=TicketShown)
+def change_ticket(number: int, sent: TicketChange) -> TicketShown:
+    """Change a ticket's status, priority, subject, queue or owner.
+
+    A customer's own token may only say that the ticket is solved.
+    """
+    who, given = web.principal(), sent.model_fields_set
+    one = find(who, number)
+    seen = bodies.seen_version()
+    if seen is not None and seen != one.version:
+        raise StaleTicket(_("Somebody changed this ticket since version %(seen)s. Look at it again, then decide.", seen=seen))
+    require(_may_change(who, one, sent))
+    by = web.current_actor()
+    # Each verb compares and sets on the version read here, so nobody slips in between them.
+    if sent.subject is not None:
+        lifecycle.rename(one, sent.subject, by=by)
+    if sent.priority is not None:
+        lifecycle.set_priority(one, sent.priority, by=by)
+    if sent.status is not None and sent.status != "solved":
+        lifecycle.set_status(one, Status(sent.status), by=by)
+    if sent.queue_id is not None:
+        lifecycle.move(one, _queue(sent.queue_id), by=by)
+    if sent.assignee_id is not None:
+        assignments.assign(one, _colleague(sent.assignee_id), how="manual", by=by)
+    elif "assignee_id" in given:
+        assignments.unassign(one, by=by)
+    if sent.status == "solved":
+        lifecycle.solve(one, by=by)
+    db.session().flush()
+    return shown(who, one.id)
+
+
+@get("/tickets/{number}/ratings", scope="tickets:read", gives=RatingPage)
+def ratings(number: int) -> RatingPage:
+    """How the customer found it, newest first."""
+    one = find(web.principal(), number)
+    given = db.session().scalars(select(Rating).where(Rating.ticket_id == one.id).order_by(Rating.id.desc()).limit(100))
+    items = [
+        RatingShown(
+            id=row.id,
+            kind=str(row.kind),
+            score=row.score,
+            comment=row.comment,
+            reason=row.reason,
+            at=row.at,
+            current=row.superseded_at is None,
+        )
+        for row in given
+    ]
+    return RatingPage(items=items)
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+def _conditions(who: Principal, asked: TicketFilters) -> list[Any]:
+    wanted: list[Any] = []
+    if asked.status:
+        wanted.append(Ticket.status.in_(asked.status))
+    if asked.queue is not None:
+        wanted.append(Ticket.queue_id == asked.queue)
+    if asked.assignee:
+        wanted.append(Ticket.assignee_id.is_(None) if asked.assignee == "none" else Ticket.assignee_id == int(asked.assignee))
+    if asked.requester is not None:
+        wanted.append(Ticket.requester_id == asked.requester)
+    if asked.updated_since is not None:
+        happened = select(Event.ticket_id).where(Event.at >= asked.updated_since, Event.ticket_id.is_not(None), *_noticeable(who))
+        wanted.append(Ticket.id.in_(happened))
+    if asked.q.strip():
+        wanted.append(search.matching(asked.q, public=not who.staff))
+    return wanted
+
+
+def _noticeable(who: Principal) -> list[Any]:
+    return [] if who.staff else [Event.kind.in_(PUBLIC_FACTS)]
+
+
+def _rows(who: Principal) -> Select[Any]:
+    """A ticket with the names and times that are shown beside it, in one statement."""
+    owner = aliased(User)
+    email = (
+        select(Identity.value)
+        .where(Identity.contact_id == Ticket.requester_id, Identity.kind == IdentityKind.EMAIL)
+        .order_by(Identity.failing_since.is_not(None), Identity.verified_at.is_(None), Identity.id)
+        .limit(1)
+        .correlate(Ticket)
+        .scalar_subquery()
+    )
+    updated = select(func.max(Event.at)).where(Event.ticket_id == Ticket.id, *_noticeable(who)).correlate(Ticket).scalar_subquery()
+    return (
+        select(
+            Ticket,
+            Queue.name.label("queue"),
+            owner.name.label("owner"),
+            Contact.name.label("requester"),
+            Organization.name.label("organization"),
+            email.label("email"),
+            updated.label("updated_at"),
+        )
+        .join(Queue, Queue.id == Ticket.queue_id)
+        .join(Contact, Contact.id == Ticket.requester_id)
+        .outerjoin(owner, owner.id == Ticket.assignee_id)
+        .outerjoin(Organization, Organization.id == Ticket.organization_id)
+    )
+
+
+def shown(who: Principal, ticket_id: int) -> TicketShown:
+    """One ticket as `who` is shown it."""
+    return _shown(who, db.session().execute(_rows(who).where(Ticket.id == ticket_id)).one())
+
+
+def _shown(who: Principal, row: Any) -> TicketShown:
+    one: Ticket = row.Ticket
+    staff = who.staff
+    return TicketShown(
+        number=one.number,
+        subject=one.subject,
+        status=one.status,
+        priority=one.priority,
+        channel=one.channel,
+        language=one.language,
+        queue=Named(id=one.queue_id, name=row.queue) if staff else None,
+        assignee=Named(id=one.assignee_id, name=row.owner) if one.assignee_id is not None else None,
+        requester=RequesterShown(id=one.requester_id, name=row.requester, email=row.email),
+        organization=Named(id=one.organization_id, name=row.organization) if one.organization_id is not None else None,
+        snippet=one.snippet if staff else None,
+        messages_count=one.messages_count if staff else None,
+        opened_at=one.opened_at,
+        updated_at=row.updated_at or one.opened_at,
+        last_message_at=one.last_message_at,
+        waiting_since=one.waiting_since,
+        first_reply_at=one.first_reply_at,
+        solved_at=one.solved_at,
+        closed_at=one.closed_at,
+        due_at=one.next_due_at if staff else None,
+        breached_at=one.breached_at if staff else None,
+        reopens_count=one.reopens_count if staff else None,
+        version=one.version if staff else None,
+        url=routes.address(ticket, number=one.number),
+    )
+
+
+# --- opening and changing ---------------------------------------------------------------------------------------------
+
+
+def _requester(who: Principal, sent: NewTicket) -> Contact:
+    """Whose request it is: the one named, or the customer whose token it is."""
+    session = db.session()
+    named = sent.requester
+    if not who.staff:
+        mine = session.get(Contact, who.contact_id) if who.contact_id is not None else None
+        require(mine is not None and (named is None or (named.id == mine.id)))
+        assert mine is not None
+        return mine
+    if named is None:
+        raise Invalid(fields={"requester": _("This field is needed.")})
+    if named.id is not None:
+        known = session.get(Contact, named.id)
+        if known is None or known.erased_at is not None:
+            raise Invalid(fields={"requester.id": _("There is no such customer.")})
+        return contacts.canonical(known)
+    try:
+        return contacts.by_email(named.email or "", name=named.name, language=named.language, by=web.current_actor())
+    except addresses.UnusableAddress as wrong:
+        raise Invalid(fields={"requester.email": wrong.detail}) from wrong
+
+
+def _place(who: Principal, inbox_id: int | None) -> Inbox:
+    """The inbox it arrives in: the chosen one, the API's, or else the portal's. An agent opens tickets where they work."""
+    usable = select(Inbox).where(Inbox.active)
+    if who.staff and not who.leads:
+        usable = usable.where(Inbox.queue_id.in_(who.queues))
+    if inbox_id is not None:
+        require(who.staff)
+        place = db.session().scalar(usable.where(Inbox.id == inbox_id))
+        if place is None:
+            raise Invalid(fields={"inbox_id": _("There is no such inbox among those of your queues.")})
+        return place
+    own_doors = usable.where(Inbox.channel.in_((Channel.API, Channel.PORTAL))).order_by(Inbox.channel, Inbox.id)  # "api" before "portal"
+    place = db.session().scalar(own_doors.limit(1))
+    if place is None:
+        raise Invalid(fields={"inbox_id": _("There is no inbox for the API among those of your queues. Choose one.")})
+    return place
+
+
+def _for(who: Principal, customer: Contact) -> Actor:
+    """The token as the doer, on behalf of the customer whose words it brings."""
+    by = web.current_actor()
+    return by if who.contact_id == customer.id else Actor(by.kind, by.id, on_behalf_of=customer.id, via=by.via, owner=by.owner)
+
+
+def _may_change(who: Principal, one: Ticket, sent: TicketChange) -> bool:
+    """Whether every single change is allowed."""
+    given = sent.model_fields_set
+    if not who.staff:
+        return sent.status == "solved" and given == {"status"} and policy.may(who, "close", one, takes_part=True)
+    deeds: set[policy.Deed] = set()
+    if given & {"priority", "subject", "queue_id"} or sent.status not in (None, "solved"):
+        deeds.add("edit")
+    if sent.status == "solved":
+        deeds.add("solve")
+    if "assignee_id" in given:
+        deeds.add("assign")
+    return all(policy.may(who, deed, one) for deed in deeds)
+
+
+def _queue(queue_id: int) -> Queue:
+    found = db.session().get(Queue, queue_id)
+    if found is None:
+        raise Invalid(fields={"queue_id": _("There is no such queue.")})
+    return found
+
+
+def _colleague(user_id: int) -> User:
+    found = db.session().get(User, user_id)
+    if found is None:
+        raise Invalid(fields={"assignee_id": _("There is no such colleague.")})
+    return found
