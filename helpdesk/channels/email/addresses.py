@@ -63,9 +63,9 @@ def read(value: bytes | None, problems: Problems, charset: str | None = None, wh
         mailbox.email = _decoded(mailbox.email, where, problems)
         mailbox.comments = [_decoded(comment, where, problems) for comment in mailbox.comments]
     shown = ", ".join(_shown(mailbox) for mailbox in mailboxes)
-    named = tuple(
-        Address(mailbox.name or " ".join(mailbox.comments), mailbox.email) for mailbox in mailboxes if plausible(mailbox.email)
-    )
+    if any(mailbox.name.endswith("?=") for mailbox in mailboxes):  # a comma inside an encoded word, which RFC 2047 forbids
+        return People(shown, _picked(headers.visible(headers.text(value, problems, charset), where, problems), problems))
+    named = tuple(Address(mailbox.name or " ".join(mailbox.comments), mailbox.email) for mailbox in mailboxes if plausible(mailbox.email))
     return People(shown, named[:MAX_ADDRESSES])
 
 
@@ -169,7 +169,8 @@ def _picked(shown: str, problems: Problems) -> tuple[Address, ...]:
         begin = 0
         for match in _ANGLE.finditer(shown):
             if plausible(match[1].strip()) and len(found) < MAX_ADDRESSES:
-                name = re.split(r'[,;"]', shown[begin : match.start()].strip().rstrip('"'))[-1]
+                before = shown[begin : match.start()].strip().strip('"<').strip()
+                name = before if shown.count("<") == 1 else re.split(r'[,;"]', before)[-1]
                 found.append(Address(name.strip(), match[1].strip()))
             begin = match.end()
     else:

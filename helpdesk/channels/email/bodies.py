@@ -222,5 +222,5 @@ def _invented_name(part: Part, data: bytes, problems: Problems) -> str:
     if part.content_type == "message/rfc822":
         inner, _ = fields_of(data, 0, len(data), Problems())
         said = headers.text(inner.raw("subject"), Problems()) or said
-    name = headers.filename(said.replace("/", " ").replace("\\", " "), problems) or _NAMES.get(part.content_type, "file")
+    name = headers.filename(" ".join(re.sub(r"[/\\]", " ", said).split()), problems) or _NAMES.get(part.content_type, "file")
     return name if name.lower().endswith(ending) else name + ending

@@ -16,7 +16,7 @@ _NOT_RUSSIAN = frozenset("іїєґўђћџљњјѓќѕәғқңөұүһ")
 
 
 def guess(text: str) -> str | None:
-    """"ru", "en" or None when the text is neither or too short to tell."""
+    """ "ru", "en" or None when the text is neither or too short to tell."""
     words = _WORDS.findall(text[:SAMPLE].lower())
     letters = sum(map(len, words))
     if letters < 2:

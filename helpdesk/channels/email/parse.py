@@ -132,40 +132,31 @@ def _name_alone(shown: str) -> str:
 
 
 def _body(contents: bodies.Contents, problems: Problems) -> _Body:
-    words = contents.words
-    if any(one.html for one in words) or (contents.tnef_html and not words):
-        body = _html_body([*words] or [bodies.Words(html=contents.tnef_html)])
-        if body.html:
-            return body
-        words = [one for one in words if one.plain]
-    elif any(one.image for one in words) and any(one.plain for one in words):
-        return _html_body(words)
-    text = "\n".join(one.plain for one in words) or (calendars.summary(contents.calendar) if contents.calendar else "")
+    words = contents.words or ([bodies.Words(html=contents.tnef_html)] if contents.tnef_html else [])
+    remote = sum(sanitise.remote_images(one.html) for one in words if one.html)
+    pieces = [_piece(one) for one in words]
+    if any(html for html, _ in pieces):
+        return _html_body("\n".join(html or f"<div>{sanitise.html_of(plain)}</div>" for html, plain in pieces if html or plain), remote)
+    text = "\n".join(plain for _, plain in pieces if plain) or (calendars.summary(contents.calendar) if contents.calendar else "")
     if len(text) > MAX_TEXT:
         problems.note("has a very long text; its end is only in the original")
         text = text[:MAX_TEXT]
     reply, quote = quotes.split_text(text)
-    return _Body(text=text, reply=reply, quote=quote)
+    return _Body(text=text, reply=reply, quote=quote, remote_images=remote)
 
 
-def _html_body(words: list[bodies.Words]) -> _Body:
-    """The stretches of body as one sanitised document, or an empty one when it shows nothing."""
-    out: list[str] = []
-    remote = 0
-    for one in words:
-        if one.html:
-            remote += sanitise.remote_images(one.html)
-            cleaned = sanitise.sanitise(one.html)
-            out.append(cleaned if sanitise.has_content(cleaned) or not one.plain else sanitise.html_of(one.plain))
-        elif one.image:
-            if f"cid:{one.image}" not in "".join(out):
-                out.append(f'<p><img src="cid:{escape(one.image)}"></p>')
-        else:
-            out.append(f"<div>{sanitise.html_of(one.plain)}</div>")
-    html = "\n".join(out).strip() if len(out) > 1 else out[0]
+def _piece(one: bodies.Words) -> tuple[str, str]:
+    """A stretch of body as sanitised HTML, empty when that shows nothing, and as plain text."""
+    if one.image:
+        return f'<p><img src="cid:{escape(one.image)}"></p>', ""
+    html = sanitise.sanitise(one.html) if one.html else ""
+    return (html if html and sanitise.has_content(html) else ""), one.plain
+
+
+def _html_body(html: str, remote: int) -> _Body:
+    """Sanitised HTML, its text, and both cut where the reply ends."""
+    html = html.strip("\n")
     lines = visible.lines(html)
-    if not sanitise.shows_image(html) and not any(line.text for line in lines):
-        return _Body(remote_images=remote)
     text = "\n".join(line.text for line in lines).strip("\n")[:MAX_TEXT]
     rows = [quotes.Row("_" * 32 if line.rule else line.text, line.depth > 0) for line in lines]
     at = quotes.fold(rows)
