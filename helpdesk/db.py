@@ -269,6 +269,8 @@ def _failures_told() -> Iterator[None]:
     try:
         yield
     except OperationalError as wrong:
+        if "readonly" in str(wrong.orig):
+            raise RuntimeError("something was changed while only reading") from wrong
         log.error("the database failed: %s", wrong.orig)
         raise Unavailable("the database does not answer or has no room left; nothing of this was saved") from wrong
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
@@ -26,19 +27,33 @@ def by_email(address: str, *, name: str = "", language: str = "", by: Actor, ver
     read = addresses.email(address)
     contact = find_by_email(read.value)
     if contact is None:
-        contact = add(name=name or read.shown.split("@")[0], language=language, by=by)
-        db.session().add(
-            Identity(
-                contact_id=contact.id,
-                kind=IdentityKind.EMAIL,
-                value=read.shown,
-                value_norm=read.value,
-                verified_at=clock.now() if verified else None,
-            )
-        )
-        join_by_domain(contact, read.value)
+        try:
+            with db.session().begin_nested():
+                contact = _new_by_email(read, name=name, language=language, verified=verified)
+            record(ContactAdded(contact.id, by))
+        except IntegrityError:
+            # Two doors met the same stranger at once; the other one's contact counts.
+            contact = find_by_email(read.value)
+            if contact is None:
+                raise
     elif language and not contact.language:
         contact.language = language
+    return contact
+
+
+def _new_by_email(read: addresses.Address, *, name: str, language: str, verified: bool) -> Contact:
+    contact = _new(name or read.shown.split("@")[0], language, None)
+    db.session().add(
+        Identity(
+            contact_id=contact.id,
+            kind=IdentityKind.EMAIL,
+            value=read.shown,
+            value_norm=read.value,
+            verified_at=clock.now() if verified else None,
+        )
+    )
+    db.session().flush()
+    join_by_domain(contact, read.value)
     return contact
 
 
@@ -65,10 +80,15 @@ def canonical(contact: Contact) -> Contact:
 
 def add(*, name: str, language: str = "", organization_id: int | None = None, by: Actor) -> Contact:
     """A new contact, without any address yet."""
+    contact = _new(name, language, organization_id)
+    record(ContactAdded(contact.id, by))
+    return contact
+
+
+def _new(name: str, language: str, organization_id: int | None) -> Contact:
     contact = Contact(name=name.strip()[:200] or "?", language=language, organization_id=organization_id, acquired_at=clock.now())
     db.session().add(contact)
     db.session().flush()
-    record(ContactAdded(contact.id, by))
     return contact
 
 
