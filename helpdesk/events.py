@@ -179,6 +179,7 @@ REACTING = (
     "helpdesk.agents.people",
     "helpdesk.channels.email.intake",
     "helpdesk.channels.email.out",
+    "helpdesk.channels.email.receipts",
     "helpdesk.channels.email.sending",
 )
 

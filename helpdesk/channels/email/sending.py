@@ -1,1 +1,171 @@
-"""Mail: sending."""
+"""The outbox on its way: when a mail's time has come, it is handed to the mail server, and the server's words are kept.
+
+Three steps, so that no transaction waits for a network: claim and read (commit), hand over, write what became of it (commit). A mail that
+could not leave is tried again with growing pauses for three days, then stands in the outbox as failed. Without a mail server it waits,
+visibly.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from helpdesk import clock, db, vault, web
+from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent
+from helpdesk.channels.email import compose, inboxes, marks, out, reports, smtp
+from helpdesk.channels.email.arrivals import DOOR
+from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
+from helpdesk.events import Outside, reaction, record
+from helpdesk.preferences import preferences
+from helpdesk.tickets.models import DeliveryState, Inbox, Message
+from helpdesk.worker import backoff
+
+NO_SERVER = "No mail server is set up; the mail waits here."
+GAVE_UP = "Given up after three days of tries."
+GIVE_UP_AFTER = timedelta(days=3)
+#: Longer than a try can take: a row still marked as being sent after that was left by a process that died.
+TRY_LASTS = timedelta(minutes=2)
+
+_AUTOMATIC = {OutgoingKind.RECEIPT: "auto-replied", OutgoingKind.REPLY: ""}
+
+
+def _until_due(fact: MailQueued) -> timedelta:
+    row = db.session().get_one(Outgoing, fact.outgoing_id)
+    return max(timedelta(), row.not_before - clock.now())
+
+
+@reaction(MailQueued, lane="io", delay=_until_due, key=lambda fact: f"outgoing:{fact.outgoing_id}", newcomer="advance", name="mail.send")
+def send(fact: MailQueued) -> Outside | None:
+    """Hand a mail to the mail server once its time has come, unless it was taken back."""
+    session = db.session()
+    row = session.get(Outgoing, fact.outgoing_id, with_for_update=True, populate_existing=True)
+    if row is None or row.state not in (OutgoingState.WAITING, OutgoingState.SENDING):
+        return None
+    if _taken_back(row):
+        row.state = OutgoingState.WITHDRAWN
+        return None
+    now = clock.now()
+    if row.state is OutgoingState.SENDING and row.tried_at is not None and now - row.tried_at < TRY_LASTS:
+        raise RuntimeError("another worker is sending this mail; looked at again later")
+    if row.not_before > now:
+        record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
+        return None
+    inbox = session.get(Inbox, row.inbox_id) if row.inbox_id is not None else None
+    url = server_of(inbox)
+    if not url:
+        _hold(row)
+        return None
+    letter, sender, recipient = _letter(row, inbox), inboxes.from_address(inbox, web.settings().mail_from), row.recipient
+    row.state, row.tried_at, row.attempts = OutgoingState.SENDING, now, row.attempts + 1
+    attempt = row.attempts
+    return Outside(
+        call=lambda: smtp.deliver(url, sender, recipient, compose.wire(letter)),
+        then=lambda answer: _finish(fact.outgoing_id, attempt, answer),
+    )
+
+
+def server_of(inbox: Inbox | None) -> str:
+    """The SMTP server for an inbox's mail: its own, else the desk's; empty without any. Raises Unavailable for an unreadable password."""
+    own = inbox.smtp_url if inbox is not None else ""
+    if own and not own.startswith(("smtp://", "smtps://")):
+        own = vault.unseal(own)
+    return own or web.settings().smtp_url
+
+
+def wake_held(limit: int = 200) -> int:
+    """Queue mails that wait for a mail server although there is one now; how many. Called when one was set up, and whenever a mail left."""
+    rows = db.session().scalars(
+        select(Outgoing)
+        .where(Outgoing.state == OutgoingState.WAITING, Outgoing.server_words == NO_SERVER, Outgoing.not_before <= clock.now())
+        .order_by(Outgoing.id)
+        .limit(limit)
+    )
+    woken = 0
+    for row in rows:
+        inbox = db.session().get(Inbox, row.inbox_id) if row.inbox_id is not None else None
+        if server_of(inbox):
+            row.server_words = ""
+            record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
+            woken += 1
+    return woken
+
+
+def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
+    """Everything the mail is made of, read now; written to bytes later, outside."""
+    from_address = inboxes.from_address(inbox, web.settings().mail_from)
+    marked = row.ticket_id is not None and row.contact_id is not None and inboxes.doors().ours(from_address)
+    along = out.files_of(row.message_id)[0] if row.kind is OutgoingKind.REPLY and row.message_id is not None else []
+    words = out.sign_in_words(row) if row.kind is OutgoingKind.SIGN_IN else compose.Words(row.subject, row.body_text, row.body_html)
+    return compose.Letter(
+        header_id=row.header_id,
+        at=row.created_at,
+        from_name=(inbox.sender_name if inbox is not None else "") or preferences().company,
+        from_address=from_address,
+        to=row.to,
+        cc=row.cc,
+        reply_to=marks.reply_address(from_address, row.ticket_id or 0, row.contact_id or 0) if marked else "",
+        words=words,
+        in_reply_to=row.in_reply_to,
+        references=row.references,
+        automatic=_AUTOMATIC.get(row.kind, "auto-generated"),
+        language=row.language,
+        files=tuple(compose.File(file.object_key, file.name, file.content_type) for file in along),
+    )
+
+
+def _finish(outgoing_id: int, attempt: int, answer: smtp.Answer | Exception) -> None:
+    """Write what became of a try, unless another one has begun meanwhile."""
+    row = db.session().get(Outgoing, outgoing_id, with_for_update=True, populate_existing=True)
+    if row is None or row.state is not OutgoingState.SENDING or row.attempts != attempt:
+        return
+    if isinstance(answer, Exception):  # a missing file, a header that cannot be written: somebody must look
+        answer = smtp.Answer(smtp.Verdict.REFUSED, f"{type(answer).__name__}: {answer}")
+    row.server_words = answer.words[:1000]
+    if answer.verdict is smtp.Verdict.TAKEN:
+        row.state, row.sent_at = OutgoingState.SENT, clock.now()
+        _tell_message(row, DeliveryState.SENT, "")
+        record(MailSent(row.id, DOOR, ticket_id=row.ticket_id))
+        wake_held()
+    elif answer.verdict is smtp.Verdict.LATER and clock.now() - row.created_at < GIVE_UP_AFTER:
+        row.state, row.not_before = OutgoingState.WAITING, clock.now() + backoff(attempt)
+        record(MailDelayed(row.id, DOOR, ticket_id=row.ticket_id))
+        record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
+    else:
+        _fail(row, answer)
+
+
+def _fail(row: Outgoing, answer: smtp.Answer) -> None:
+    row.state = OutgoingState.FAILED
+    if answer.verdict is smtp.Verdict.LATER:
+        row.server_words = f"{GAVE_UP}\n{row.server_words}"[:1000]
+    _tell_message(row, DeliveryState.FAILED, row.server_words)
+    record(MailFailed(row.id, DOOR, ticket_id=row.ticket_id))
+    if answer.code in (550, 551, 553) and row.kind is not OutgoingKind.SIGN_IN:  # RFC 5321, 4.2.2: no such mailbox
+        reports.undelivered(row, row.server_words)
+
+
+def _hold(row: Outgoing) -> None:
+    """There is no mail server: said once, on the mail and on the message."""
+    if row.server_words != NO_SERVER:
+        row.server_words = NO_SERVER
+        _tell_message(row, DeliveryState.WAITING, NO_SERVER)
+
+
+def _taken_back(row: Outgoing) -> bool:
+    message = db.session().get(Message, row.message_id) if row.message_id is not None and row.kind is OutgoingKind.REPLY else None
+    return message is not None and message.delivery is DeliveryState.WITHDRAWN
+
+
+def _tell_message(row: Outgoing, state: DeliveryState, note: str) -> None:
+    """An agent's reply shows how its mail to the requester fares; copies to others do not change that."""
+    if row.kind is not OutgoingKind.REPLY or row.message_id is None:
+        return
+    first = db.session().scalar(
+        select(Outgoing.id).where(Outgoing.message_id == row.message_id, Outgoing.kind == OutgoingKind.REPLY).order_by(Outgoing.id).limit(1)
+    )
+    if first == row.id:
+        db.session().execute(
+            update(Message).where(Message.id == row.message_id).values(delivery=state, delivery_note=note[:500]),
+            execution_options={"synchronize_session": False},
+        )

@@ -1,0 +1,185 @@
+"""How a mail of ours is written: its words from `templates/mail`, its bytes for the wire.
+
+`out` asks for the words when it puts a mail into the outbox, `sending` for the bytes when the mail leaves. The same row gives the same
+bytes on every try. Headers are folded here: the standard library breaks long Message-IDs into encoded words, which no reader puts
+together again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any
+
+from flask import render_template
+from flask_babel import force_locale, gettext
+
+from helpdesk import files
+from helpdesk.channels.email.models import OutgoingKind
+from helpdesk.tickets.words import paragraphs
+
+#: Attachments of one mail, before base64 makes them a third larger; many servers refuse mails above 20 to 25 MB.
+MAX_FILES_BYTES = 12 * 2**20
+MAX_REFERENCES = 12
+
+_ID = re.compile(r"<[^<>\s\x00-\x1f\x7f]{1,290}>")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+_POLICY = SMTP.clone(cte_type="7bit")
+
+
+@dataclass(frozen=True)
+class Words:
+    """A mail's subject and body, twice."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that goes along: where it lies, what people see."""
+
+    object_key: str
+    name: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Letter:
+    """Everything the wire form is made of; plain values, so that it can be written outside any transaction."""
+
+    header_id: str
+    at: datetime
+    from_name: str
+    from_address: str
+    to: Sequence[Sequence[str]]
+    cc: Sequence[Sequence[str]]
+    reply_to: str
+    words: Words
+    in_reply_to: str = ""
+    references: str = ""
+    automatic: str = ""  # auto-replied or auto-generated (RFC 3834, 5)
+    language: str = ""
+    files: tuple[File, ...] = ()
+
+
+def words(kind: OutgoingKind, language: str, subject: str = "", **values: Any) -> Words:
+    """A mail's words in the reader's language. Needs the application's context; `subject` empty takes the kind's own."""
+    with force_locale(language):
+        subject = subject or _subject(kind, values)
+        values = {**values, "language": language, "subject": subject, "paragraphs": paragraphs, "scores": _scores()}
+        text = render_template(f"mail/{kind}.txt", **values).strip() + "\n"
+        html = render_template(f"mail/{kind}.html", **values)
+    return Words(_clean(subject)[:400], text, html)
+
+
+def answer_subject(subject: str, number: int) -> str:
+    """The subject of an answer: marked as one once, with the ticket's number for people and old mail programs."""
+    subject = _clean(subject)[:300]
+    prefixed = subject if re.match(r"(?i)(?:re|aw|sv|ответ|отв)\s*:", subject) else f"Re: {subject}"
+    return prefixed if f"[#{number}]" in prefixed else f"{prefixed} [#{number}]"
+
+
+def wire(letter: Letter) -> bytes:
+    """The mail as it goes to the server. Reads its files; raises NotFound when one is gone."""
+    body = EmailMessage(policy=_POLICY)
+    body.set_content(letter.words.text, charset="utf-8")
+    body.add_alternative(letter.words.html, subtype="html", charset="utf-8")
+    for file in letter.files:
+        main, _slash, sub = file.content_type.partition("/")
+        if main in ("message", "multipart") or not sub:  # a mail inside a mail travels as a file
+            main, sub = "application", "octet-stream"
+        body.add_attachment(files.store().read(file.object_key), maintype=main, subtype=sub, filename=_clean(file.name) or "file")
+    _name_boundaries(body, letter.header_id)
+    return b"".join(_headers(letter)) + body.as_bytes()
+
+
+def references(header_ids: Iterable[str]) -> str:
+    """The thread so far as a References value: the first mail and the latest ones."""
+    known = [header_id for header_id in dict.fromkeys(header_ids) if _ID.fullmatch(header_id)]
+    return " ".join(known if len(known) <= MAX_REFERENCES else known[:1] + known[1 - MAX_REFERENCES :])
+
+
+def _headers(letter: Letter) -> Iterable[bytes]:
+    yield _line("Date", format_datetime(letter.at))
+    yield _line("Message-ID", letter.header_id)
+    yield _line("From", _people([(letter.from_name, letter.from_address)]))
+    yield _line("To", _people(letter.to))
+    if letter.cc:
+        yield _line("Cc", _people(letter.cc))
+    if letter.reply_to and letter.reply_to != letter.from_address:
+        yield _line("Reply-To", letter.reply_to)
+    yield _line("Subject", _encoded(letter.words.subject, "Subject"))
+    if _ID.fullmatch(letter.in_reply_to):
+        yield _line("In-Reply-To", letter.in_reply_to)
+    ids = _ID.findall(letter.references)
+    if ids:
+        yield _line("References", "\r\n ".join(ids))
+    if letter.automatic:
+        yield _line("Auto-Submitted", letter.automatic)
+        yield _line("X-Auto-Response-Suppress", "All")
+    if letter.language:
+        yield _line("Content-Language", letter.language)
+
+
+def _line(name: str, value: str) -> bytes:
+    """One header. A line break may only be our own folding: what people or programs gave us was cleaned before, or is refused here."""
+    if re.search(r"\r(?!\n )|(?<!\r)\n|\n(?! )|\x00", value):
+        raise ValueError(f"a line break in {name}")
+    return f"{name}: {value}\r\n".encode()
+
+
+def _people(people: Iterable[Sequence[str]]) -> str:
+    shown = []
+    for name, address in people:
+        name, address = _clean(name), _clean(address).replace(" ", "")
+        if not name or name == address:
+            shown.append(address)
+        elif name.isascii():
+            quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+            shown.append(f'"{quoted}" <{address}>')
+        else:
+            shown.append(f"{_encoded(name, 'To')} <{address}>")
+    return ",\r\n ".join(shown)
+
+
+def _encoded(text: str, header: str) -> str:
+    text = _clean(text)
+    return Header(text, None if text.isascii() else "utf-8", maxlinelen=76, header_name=header).encode(linesep="\r\n")
+
+
+def _clean(text: str) -> str:
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())
+
+
+def _name_boundaries(body: EmailMessage, header_id: str) -> None:
+    for number, part in enumerate(part for part in body.walk() if part.is_multipart()):
+        part.set_boundary(f"=_{hashlib.sha256(header_id.encode()).hexdigest()[:32]}_{number}")
+
+
+def _subject(kind: OutgoingKind, values: dict[str, Any]) -> str:
+    number = values.get("number", "")
+    sentences = {
+        OutgoingKind.RECEIPT: gettext("We have received your request [#%(number)s]", number=number),
+        OutgoingKind.SURVEY: gettext("How did we do? [#%(number)s]", number=number),
+        OutgoingKind.TICKET_LINK: gettext("Your link to request [#%(number)s]", number=number),
+    }
+    return str(sentences[kind])
+
+
+def _scores() -> list[tuple[int, str]]:
+    return [
+        (5, gettext("very good")),
+        (4, gettext("good")),
+        (3, gettext("so-so")),
+        (2, gettext("bad")),
+        (1, gettext("very bad")),
+    ]
