@@ -24,6 +24,7 @@ _VERB = (
 _WROTE_END = re.compile(rf"(?:\b|>|\")(?:{_VERB})[^:]{{0,100}}[:：]\s*$", re.I)
 _HEADER_END = re.compile(r"[:：]\s*$")
 _MOMENT = re.compile(r"\b\d{1,2}[:.]\d{2}\b|\b(?:19|20)\d\d\b")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _STARTS = re.compile(
     r"\s*[*_]{0,2}(?:on|am|le|el|il|op|den|dnia|w dniu|em|в|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}-\d\d-\d\d"
     r"|\d{1,2}\s+[^\W\d]{3,10}\.?,?\s+\d{4}|(?:пн|вт|ср|чт|пт|сб|вс|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье"
@@ -98,11 +99,6 @@ def split_text(text: str) -> tuple[str, str]:
     return "\n".join(lines[:at]).rstrip(), "\n".join(lines[at:]).strip("\n")
 
 
-def is_divider(line: str) -> bool:
-    """A line of five or more dashes or underscores, or one that announces an older message."""
-    return len(line) <= MAX_LINE and bool(_DIVIDER.match(line) or _ORIGINAL.match(line))
-
-
 def is_announcement(line: str) -> bool:
     """A line such as "---------- Forwarded message ----------"."""
     return len(line) <= MAX_LINE and bool(_ORIGINAL.match(line))
@@ -138,14 +134,25 @@ def _open_quote(texts: Sequence[str], quoted: Sequence[bool]) -> int:
         if quoted[at] or not text.strip():
             continue
         if written:
-            older = _ORIGINAL.match(text) is not None or header_block(texts, at) > 0
-            if not older and _WROTE_END.search(text):
-                older = _starts_header(texts, at) is not None and not _quote_follows(texts, quoted, at)
-            if older:
-                at = _starts_header(texts, at) if _WROTE_END.search(text) and not _FIELD.match(text) else at  # type: ignore[assignment]
-                return _with_divider(texts, quoted, at)
+            begins = at if _ORIGINAL.match(text) or header_block(texts, at) else _unmarked(texts, quoted, at)
+            if begins is not None:
+                return _with_divider(texts, quoted, begins)
         written = written or not _DIVIDER.match(text)
     return len(texts)
+
+
+def _unmarked(texts: Sequence[str], quoted: Sequence[bool], at: int) -> int | None:
+    """Where an introduction that ends in line `at` begins, when the text below it bears no quote signs.
+
+    It must name an address or a year: "at 10:30 your colleague wrote:" is how people tell things.
+    """
+    if not _WROTE_END.search(texts[at]) or _quote_follows(texts, quoted, at):
+        return None
+    start = _starts_header(texts, at)
+    if start is None or not _STARTS.match(texts[start]):
+        return None
+    joined = " ".join(texts[start : at + 1])
+    return start if "@" in joined or _YEAR.search(joined) else None
 
 
 def _with_divider(texts: Sequence[str], quoted: Sequence[bool], at: int) -> int:
@@ -184,7 +191,7 @@ def _above_quote(texts: Sequence[str], quoted: Sequence[bool], end: int) -> int:
             return _with_divider(texts, quoted, start)
     if at and _DIVIDER.match(texts[at - 1]):
         return at - 1
-    return at if at else 0
+    return at
 
 
 def _starts_header(texts: Sequence[str], at: int) -> int | None:

@@ -110,6 +110,16 @@ def test_nothing_is_dropped_between_reply_and_quote(path: object) -> None:
     assert re.sub(r"[\s>_]+", "", mail.reply_text + mail.quote_text) == whole
 
 
+def test_a_person_who_tells_what_somebody_wrote_is_not_folded() -> None:
+    text = "I was told this.\n\nYesterday at 10:30 your colleague wrote:\nrestart it.\n\nI did, and it does not help."
+    assert split_text(text) == (text, "")
+
+
+def test_a_quote_without_signs_folds_below_its_introduction() -> None:
+    text = "Thanks.\n\nOn Mon, 4 May 2026 at 09:00, Support <support@desk.example> wrote:\n\nRestart it.\nAlice"
+    assert split_text(text)[0] == "Thanks."
+
+
 def test_html_is_cut_at_the_same_place_and_both_pieces_are_well_formed() -> None:
     for oddity, kept, folded in [
         ("reply-in-html-gmail", "It works <b>now</b>.", "Please restart it."),
