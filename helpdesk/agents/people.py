@@ -61,6 +61,7 @@ def invite(email: str, name: str, role: Role, place: Place, *, by: Actor, langua
     """
     if role not in STAFF:
         raise Invalid(fields={"role": _("Please choose one of the list.")})
+    _check(place)
     user = User(email=_free_address(email), name=_name(name), role=role, language=language)
     db.session().add(user)
     db.session().flush()
@@ -83,6 +84,8 @@ def send_link(user: User, purpose: str, *, by: Actor) -> None:
 
 def edit(user: User, *, name: str, email: str, place: Place | None, seen: int | None, by: Actor) -> User:
     """Change what stands on a person's page, but for the role. Raises Stale, Invalid."""
+    if place is not None:
+        _check(place)
     versions.change(user, seen, name=_name(name), email=_free_address(email, user))
     if place is not None and user.role in STAFF:
         _set_place(user, place)
@@ -180,6 +183,21 @@ def found(text: str = "", *, role: str = "", state: str = "", after: tuple[str, 
     return list(db.session().scalars(people))
 
 
+def everybody(*, also: Collection[int] = ()) -> list[User]:
+    """Colleagues to choose from, by name: the active ones, and those among `also` who are not."""
+    chosen = select(User).where(User.role.in_(STAFF), or_(User.active, User.id.in_(set(also)))).order_by(User.name, User.id)
+    return list(db.session().scalars(chosen))
+
+
+def queues_of(users: Collection[int]) -> dict[int, list[Queue]]:
+    """The open queues of each of these people, by name."""
+    found: dict[int, list[Queue]] = {}
+    rows = select(QueueMember.user_id, Queue).join(Queue, Queue.id == QueueMember.queue_id)
+    for user_id, queue in db.session().execute(rows.where(QueueMember.user_id.in_(set(users)), Queue.active).order_by(Queue.name)):
+        found.setdefault(user_id, []).append(queue)
+    return found
+
+
 def place_of(user: User) -> Place:
     session = db.session()
     profile = session.get(AgentProfile, user.id)
@@ -220,12 +238,16 @@ def _keep_an_admin(user: User) -> None:
         raise Conflict(_("%(name)s is the last administrator. Make somebody else one first.", name=user.name))
 
 
-def _set_place(user: User, place: Place) -> None:
-    """Teams, queues, skills and capacity as given, and nothing else."""
+def _check(place: Place) -> None:
+    """Before anything is written, so that a refused form still shows what is stored. Raises Invalid."""
     if not 0 <= place.capacity <= MOST_CAPACITY:
         raise Invalid(fields={"capacity": _("Please give a number from %(least)s to %(most)s.", least=0, most=MOST_CAPACITY)})
     if any(level not in LEVELS for level in place.skills.values()):
         raise Invalid(fields={"skills": _("A skill's level goes from 1 to 5.")})
+
+
+def _set_place(user: User, place: Place) -> None:
+    """Teams, queues, skills and capacity as given, and nothing else."""
     session = db.session()
     if user.role is not Role.ADMIN or place.queues or place.skills:
         presence.profile_of(user.id).capacity = place.capacity

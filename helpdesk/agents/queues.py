@@ -160,6 +160,33 @@ def listed() -> list[Listed]:
     ]
 
 
+def trouble_of(queue: Queue) -> Words:
+    """Why nobody can serve this queue; empty when somebody can."""
+    session = db.session()
+    at_work = select(User.id).where(User.id.in_(members_of(queue)), User.active, User.role.in_(STAFF))
+    known: dict[int, dict[int, int]] = {user: {} for user in session.scalars(at_work)}
+    for row in session.scalars(select(AgentSkill).where(AgentSkill.user_id.in_(known))):
+        known[row.user_id][row.skill_id] = row.level
+    return trouble(queue.requirements, list(known.values()), {skill.id: skill.name for skill in session.scalars(select(Skill))})
+
+
+def shape_of(queue: Queue) -> Shape:
+    """A queue as its form shows it."""
+    return Shape(
+        name=queue.name,
+        name_ru=queue.name_ru,
+        acceptance=queue.acceptance,
+        offer_s=queue.offer_s,
+        target_min=queue.target_s // 60,
+        service_target=queue.service_target,
+        tier=queue.tier,
+        weight=int(queue.weights.get("ticket", 1)),
+        prefers_proficiency=queue.prefers_proficiency,
+        requirements={int(skill): int(level) for skill, level in queue.requirements.items()},
+        members=members_of(queue),
+    )
+
+
 @health.measure("helpdesk_waiting_items", "Work items that wait for an agent.", "queue")
 def waiting_items() -> dict[str, float]:
     """By the queue's English name; queues where nothing waits count as 0."""
