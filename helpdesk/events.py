@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from sqlalchemy import ForeignKey, Index, String, Text, text
@@ -166,6 +167,7 @@ class Reaction:
     key: Callable[[Fact], str] | None
     newcomer: Newcomer
     attempts: int
+    when: Callable[[Fact], bool] | None
 
 
 _reactions: dict[str, Reaction] = {}
@@ -181,6 +183,7 @@ REACTING = (
     "helpdesk.channels.email.out",
     "helpdesk.channels.email.receipts",
     "helpdesk.channels.email.sending",
+    "helpdesk.channels.portal.screens",
 )
 
 
@@ -198,12 +201,14 @@ def reaction(
     key: Callable[[Fact], str] | None = None,
     newcomer: Newcomer = "keep",
     attempts: int = 12,
+    when: Callable[[Fact], bool] | None = None,
     name: str = "",
 ) -> Callable[[Callable[[Any], Outside | None]], Callable[[Any], Outside | None]]:
     """Declare that a function answers `fact`, in its own transaction, at least once.
 
     `key` makes rows collapse: among those nobody has claimed yet one per key stays, and `newcomer` says what a later one does to its `due_at`:
     keep (the first stays), move (the later time counts), advance (the earlier counts). Without a key each event gets its own row.
+    `when` looks at the fact alone, while it is recorded, and spares deliveries that would have nothing to do.
     `attempts` are made with growing pauses, then the row is parked where an administrator sees it.
     """
 
@@ -212,7 +217,7 @@ def reaction(
         if stored in _reactions and _reactions[stored].run.__module__ != run.__module__:
             raise ValueError(f"two reactions are called {stored}")
         wait = (lambda _fact, fixed=delay: fixed) if isinstance(delay, timedelta) else delay
-        made = Reaction(stored, fact, run, lane, wait, key, newcomer, attempts)
+        made = Reaction(stored, fact, run, lane, wait, key, newcomer, attempts, when)
         _reactions[stored] = made
         _by_fact[fact] = [r for r in _by_fact.get(fact, []) if r.name != stored] + [made]
         return run
@@ -300,24 +305,32 @@ def _insert_deliveries(unit: db.Unit) -> None:
         })
         for fact, row in unit.notes["owed"]
         for made in _by_fact.get(type(fact), ())
+        if made.when is None or made.when(fact)
     ]  # fmt: skip
     unit.notes["lanes"] = {row["lane"] for _, row in rows}
-    for made, row in sorted(rows, key=lambda pair: (pair[1]["reaction"], pair[1]["key"])):
-        put(row, made.newcomer)
+    rows.sort(key=lambda pair: (pair[1]["reaction"], pair[1]["key"]))
+    for newcomer in ("keep", "move", "advance"):
+        chosen = [row for made, row in rows if made.newcomer == newcomer]
+        if chosen:
+            put(chosen, newcomer)  # type: ignore[arg-type]
 
 
-def put(row: dict[str, Any], newcomer: Newcomer = "keep") -> None:
-    """Insert one delivery, or let it meet the row of the same key that nobody has claimed yet."""
-    session = db.session()
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(Delivery).values(**row)
+def put(rows: list[dict[str, Any]], newcomer: Newcomer = "keep") -> None:
+    """Insert deliveries, or let each meet the row of the same key that nobody has claimed yet."""
+    connection = db.session().connection()
+    connection.execute(_insert(connection.dialect.name, newcomer), rows)
+
+
+@lru_cache
+def _insert(engine: str, newcomer: Newcomer) -> Any:
+    """The statement for one kind of newcomer, built once."""
+    insert = (sqlite if engine == "sqlite" else postgresql).insert(Delivery.__table__)
     target: dict[str, Any] = {"index_elements": ["reaction", "key"], "index_where": text(_UNCLAIMED)}
     if newcomer == "keep":
-        session.execute(insert.on_conflict_do_nothing(**target))
-        return
+        return insert.on_conflict_do_nothing(**target)
     later = {"due_at": insert.excluded.due_at, "event_id": insert.excluded.event_id}
     sooner = Delivery.due_at > insert.excluded.due_at if newcomer == "advance" else None
-    session.execute(insert.on_conflict_do_update(**target, set_=later, where=sooner))
+    return insert.on_conflict_do_update(**target, set_=later, where=sooner)
 
 
 def _publish(unit: db.Unit) -> None:

@@ -170,7 +170,7 @@ def _on_published(facts: list[Fact], _lanes: set[str]) -> None:
         _artist.draw(facts)
 
 
-events.published.append(_on_published)
+events.published.insert(0, _on_published)  # before the worker's nudge: people see a fact before its consequences are worked out
 
 
 # --- connections ---------------------------------------------------------------------------------------------------------
@@ -368,3 +368,8 @@ def watching() -> dict[str, int]:
 def connected() -> int:
     """How many screens are connected to this process."""
     return len(_watchers)
+
+
+def people() -> set[int]:
+    """The users who have a screen open at this process."""
+    return {watcher.principal.user_id for watcher in _watchers.values() if watcher.principal.user_id is not None}

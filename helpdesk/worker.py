@@ -32,6 +32,8 @@ NETWORK_LEASE = timedelta(minutes=5)
 LANES = ("hot", "io", "heavy")
 #: How long the timer sleeps at most: also the longest a delivery written by a process that died before its nudge can wait.
 LONGEST_SLEEP_S = 5.0
+#: A lane is handed over at most this often: one task drains whatever has come together.
+HAND_OVER_REST_S = 0.1
 
 
 # --- draining ------------------------------------------------------------------------------------------------------------------------
@@ -43,6 +45,7 @@ def drain(lane: str, *, limit: int = BATCH) -> int:
     while claimed := _claim(lane, limit):
         for delivery_id, claim in claimed:
             _run(delivery_id, claim)
+            time.sleep(0)  # under gevent SQLite never yields by itself: let requests and screens in between
         ran += len(claimed)
         if len(claimed) < limit:
             break
@@ -205,9 +208,10 @@ def earliest_due(lane: str | None = None) -> datetime | None:
 class Lane:
     """One lane's drain in this process: one at a time; a nudge while it runs makes it go round again."""
 
-    def __init__(self, name: str, drain_it: Callable[[], object]) -> None:
+    def __init__(self, name: str, drain_it: Callable[[], object], *, rest_s: float = 0.0) -> None:
         self.name = name
         self._drain = drain_it
+        self._rest_s = rest_s
         self._again = False
         self._running = False
         self._guard = threading.Lock()
@@ -226,6 +230,8 @@ class Lane:
                 self._drain()
             except Exception:
                 log.exception("draining %s", self.name)
+            if self._rest_s:
+                time.sleep(self._rest_s)
             with self._guard:
                 if not self._again:
                     self._running = False
@@ -239,7 +245,7 @@ class Clerk:
     def __init__(self, hand_over: Callable[[str], None], *, hot_here: bool = True) -> None:
         self._lanes = {"hot": Lane("hot", (lambda: drain("hot")) if hot_here else (lambda: hand_over("hot")))}
         for name in ("io", "heavy"):
-            self._lanes[name] = Lane(name, lambda lane=name: hand_over(lane))
+            self._lanes[name] = Lane(name, lambda lane=name: hand_over(lane), rest_s=HAND_OVER_REST_S)
         self._wake = threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -311,4 +317,4 @@ def _on_published(_facts: list[Fact], lanes: set[str]) -> None:
     nudge(lanes)
 
 
-events.published.append(_on_published)
+events.published.append(_on_published)  # after the screens: see helpdesk.live

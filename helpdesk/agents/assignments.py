@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
+from helpdesk.agents import notifications
 from helpdesk.agents.models import AgentProfile, Assignment, ItemState, Offer, OfferState, QueueMember, WorkItem
 from helpdesk.agents.presence import became_idle, profile_of
 from helpdesk.auth import STAFF, User
@@ -179,4 +180,6 @@ def _own(ticket: Ticket, user_id: int | None, *, how: str, by: Actor, seen: int 
     if user_id is not None and ticket.status is Status.NEW and how != "import":
         values["status"] = Status.OPEN
     change(ticket, seen, **values)
+    if user_id is not None and user_id != by.user_id:
+        notifications.add(user_id, ticket.id, "assigned")
     record(TicketAssigned(ticket.id, old, user_id, how, by, user_id=user_id))

@@ -6,16 +6,9 @@ from sqlalchemy import func, select, update
 
 from helpdesk import clock, db
 from helpdesk.agents.models import Notification
-from helpdesk.catalog import CustomerWrote, NoteAdded, TicketAssigned, TicketRated
+from helpdesk.catalog import CustomerWrote, NoteAdded, TicketRated
 from helpdesk.events import reaction
 from helpdesk.tickets.models import Ticket
-
-
-@reaction(TicketAssigned, key=lambda fact: f"assigned:{fact.ticket_id}:{fact.new}", name="notifications.assigned")
-def tell_new_owner(fact: TicketAssigned) -> None:
-    """Somebody else gave you a ticket."""
-    if fact.new is not None and fact.by.user_id != fact.new:
-        add(fact.new, fact.ticket_id, "assigned")
 
 
 @reaction(CustomerWrote, key=lambda fact: f"message:{fact.message_id}", name="notifications.answered")

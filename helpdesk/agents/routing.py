@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
+from sqlalchemy.orm.attributes import set_committed_value
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM
@@ -169,10 +170,10 @@ def expired(fact: OfferExpired) -> Outside | None:
     return _next_for(fact.ticket_id, fact.user_id)
 
 
-@reaction(TicketAssigned, name="routing.handed_back")
+@reaction(TicketAssigned, when=lambda fact: fact.new is None, name="routing.handed_back")
 def handed_back(fact: TicketAssigned) -> Outside | None:
     """Work handed back waits again and is offered anew."""
-    return _waits(fact.ticket_id) if fact.new is None else None
+    return _waits(fact.ticket_id)
 
 
 @reaction(UserChanged, key=lambda fact: f"user:{fact.user_id}", name="routing.person_changed")
@@ -206,7 +207,7 @@ def enqueue(ticket: Ticket) -> WorkItem:
         ticket_id=ticket.id,
         channel=KIND,
         queue_id=queue.id,
-        signature_id=_signature(queue, 1).id,
+        signature_id=0,
         enqueued_at=ticket.waiting_since or ticket.opened_at,
         step=1,
         weight=int(queue.weights.get(KIND, 1)),
@@ -240,7 +241,7 @@ def _waits(ticket_id: int) -> Outside | None:
             assignments.begin(item, owner.id, how="reply", counted=False)
             return None
     item_id = item.id
-    return Outside(call=lambda: None, then=lambda _result: match_item(item_id))
+    return _then(lambda: match_item(item_id))
 
 
 def _finish(ticket_id: int, how: str) -> None:
@@ -272,12 +273,16 @@ def _signature(queue: Queue, step: int) -> Signature:
     if queue.steps and 1 <= step <= len(queue.steps):
         requirements = queue.steps[step - 1].get("requirements", requirements)
     shape = json.dumps([KIND, queue.id, step, sorted(requirements.items())], separators=(",", ":"))
+    interned: dict[str, Signature] = db.unit().notes.setdefault("signatures", {})
+    if shape in interned:
+        return interned[shape]
     found = session.scalar(select(Signature).where(Signature.shape == shape))
     if found is None:
         dialect = sqlite if db.engine().dialect.name == "sqlite" else postgresql
         values = {"shape": shape, "channel": KIND, "queue_id": queue.id, "requirements": requirements, "step": step}
         session.execute(dialect.insert(Signature).values(**values).on_conflict_do_nothing(index_elements=["shape"]))
         found = session.scalars(select(Signature).where(Signature.shape == shape)).one()
+    interned[shape] = found
     return found
 
 
@@ -298,8 +303,8 @@ def reshape(queue: Queue) -> None:
 def match_item(item_id: int) -> bool:
     """Find the best agent for a waiting item and hold it out to them; whether somebody got it. In its own transaction."""
     session = db.session()
-    for _round in range(ROUNDS):
-        item = session.get(WorkItem, item_id, populate_existing=True)
+    for again in range(ROUNDS):
+        item = session.get(WorkItem, item_id, populate_existing=bool(again))
         if item is None or item.state is not ItemState.WAITING:
             return False
         queue = session.get_one(Queue, item.queue_id)
@@ -361,9 +366,10 @@ def _claim(item: WorkItem, queue: Queue, decision: ranking.Decision) -> bool:
         if present is None or taken.rowcount != 1:  # type: ignore[attr-defined]
             savepoint.rollback()
             return False
-        session.refresh(item)
+        for name, value in (("state", ItemState.OFFERED), ("user_id", user_id), ("why", why)):
+            set_committed_value(item, name, value)
         if queue.acceptance == "automatic":
-            ticket = session.get_one(Ticket, item.ticket_id, populate_existing=True)
+            ticket = session.get_one(Ticket, item.ticket_id)
             assignments.take_over(item, ticket, user_id, how="automatic", by=SYSTEM)
         else:
             offers.make(item, user_id, queue, why)
@@ -508,8 +514,20 @@ def _knows(state: ranking.AgentState, asked: dict[str, Any]) -> bool:
 # --- small connections -----------------------------------------------------------------------------------------------------
 
 
-def _then_serve(user_id: int) -> Outside:
-    return Outside(call=lambda: None, then=lambda _result: serve(user_id))
+def _then(match: Callable[[], object]) -> Outside | None:
+    """Match in a new transaction, once the fact is committed: two that overlap would each miss what the other has not committed yet.
+
+    SQLite's writers take turns, so none overlaps, and the match may follow at once.
+    """
+    if db.engine().dialect.name == "sqlite":
+        db.session().flush()
+        match()
+        return None
+    return Outside(call=lambda: None, then=lambda _result: match())
+
+
+def _then_serve(user_id: int) -> Outside | None:
+    return _then(lambda: serve(user_id))
 
 
 def _serve_all(users: Iterable[int]) -> None:
@@ -517,14 +535,14 @@ def _serve_all(users: Iterable[int]) -> None:
         serve(user_id)
 
 
-def _next_for(ticket_id: int, user_id: int) -> Outside:
-    def both(_result: object) -> None:
+def _next_for(ticket_id: int, user_id: int) -> Outside | None:
+    def both() -> None:
         item = assignments.live_item(db.session().get_one(Ticket, ticket_id))
         if item is not None:
             match_item(item.id)
         serve(user_id)
 
-    return Outside(call=lambda: None, then=both)
+    return _then(both)
 
 
 def _as(user_id: int) -> Any:

@@ -95,15 +95,18 @@ def receive(
         opened_at=at,
         last_message_at=at,
         waiting_since=at,
+        next_due_at=sla.first_due(queue, at),
+        snippet=snippet_of(incoming.text),
+        messages_count=1,
         linked_to_id=linked_to.id if linked_to else None,
     )
     session.add(ticket)
     session.flush()
+    sla.begin(ticket, queue, at=at)
     message = _add_message(ticket, incoming, at)
     search.remember(message, ticket.subject, contact.name)
     for other in incoming.participants:
         add_participant(ticket, other)
-    sla.start(ticket, sla.FIRST_REPLY, queue)
     record(
         TicketOpened(
             ticket.id,
@@ -129,6 +132,9 @@ def append(ticket: Ticket, incoming: Incoming, *, by: Actor) -> Message:
         raise Conflict
     at = incoming.at or clock.now()
     message = _add_message(ticket, incoming, at)
+    ticket.messages_count = (ticket.messages_count or 0) + 1
+    ticket.last_message_at = at
+    ticket.snippet = snippet_of(incoming.text)
     search.remember(message)
     if incoming.automatic:
         return message
@@ -196,9 +202,6 @@ def _add_message(ticket: Ticket, incoming: Incoming, at: datetime) -> Message:
     db.session().add(message)
     db.session().flush()
     attach(message, incoming.files)
-    ticket.messages_count = (ticket.messages_count or 0) + 1
-    ticket.last_message_at = at
-    ticket.snippet = snippet_of(incoming.text)
     timeline.note(
         incoming.contact.id,
         "message",

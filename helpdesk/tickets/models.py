@@ -281,7 +281,7 @@ class SlaClock(Base):
 
 
 class SlaEntry(Base):
-    """The ledger of a clock: start, pause, resume, met, breach, stop."""
+    """The ledger of a clock after its start: pause, resume, met, breach, each with its cause."""
 
     __tablename__ = "sla_entry"
 

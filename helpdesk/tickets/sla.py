@@ -31,10 +31,19 @@ def start(ticket: Ticket, target: str, queue: Queue) -> SlaClock:
         state="running",
     )
     db.session().add(made)
-    db.session().flush()
-    _enter(made, "start", target)
     _show(ticket)
     return made
+
+
+def begin(ticket: Ticket, queue: Queue, *, at: datetime) -> None:
+    """The first clock of a ticket that is just being opened: nothing can run yet, so nothing is asked. The ticket's `next_due_at` is `first_due`."""
+    due = first_due(queue, at)
+    db.session().add(SlaClock(ticket_id=ticket.id, target=FIRST_REPLY, target_s=queue.target_s, started_at=at, due_at=due, state="running"))
+
+
+def first_due(queue: Queue, at: datetime) -> datetime:
+    """When the first reply to something that arrived at `at` is due."""
+    return at + timedelta(seconds=queue.target_s)
 
 
 def pause(ticket: Ticket, cause: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import threading
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ class MailDoor:
             if code != 250:
                 server.rset()
                 return f"{code} {words.decode()}"
-        code, words = server.data(raw)
+        code, words = server.data(re.sub(rb"\r?\n", b"\r\n", raw))
         return f"{code} {words.decode()}"
 
 

@@ -158,18 +158,8 @@ def test_deliveries_of_one_key_collapse(desk: TestDesk, answers: list[Any], stop
 
 def test_a_worker_leaves_reactions_alone_that_it_does_not_know(desk: TestDesk, answers: list[Any]) -> None:
     with db.transaction():
-        events.put(
-            {
-                "event_id": None,
-                "reaction": "tomorrow.release",
-                "key": "k",
-                "lane": "hot",
-                "due_at": clock.now(),
-                "claim": 0,
-                "attempts": 0,
-                "error": "",
-            }
-        )
+        row = {"event_id": None, "reaction": "tomorrow.release", "key": "k", "lane": "hot", "due_at": clock.now()}
+        events.put([{**row, "claim": 0, "attempts": 0, "error": ""}])
     desk.work()
     [row] = rows("tomorrow.release")
     assert row.done_at is None and row.attempts == 0

@@ -95,4 +95,4 @@ def test_every_step_left_an_event_in_order(desk: TestDesk, stopped: clock.Hand) 
     desk.work()
     with db.read() as session:
         kinds = list(session.scalars(select(Event.kind).where(Event.ticket_id == ticket.id).order_by(Event.id)))
-    assert kinds == ["ticket_opened", "item_queued", "ticket_assigned"]
+    assert [kind for kind in kinds if not kind.startswith("mail_")] == ["ticket_opened", "item_queued", "ticket_assigned"]
