@@ -1,7 +1,7 @@
 """A connection to an outgoing mail server from one address: smtp://user:password@host:587?tls=starttls. Never inside a transaction.
 
-`smtp://` asks for STARTTLS and takes it where it is offered; `?tls=starttls` insists, `?tls=none` does without; `smtps://` speaks TLS from
-the first byte. A password is not sent in the clear unless `tls=none` says so, or the server is this machine.
+`smtp://` takes STARTTLS where it is offered, and insists on it with `?tls=starttls` or where a password travels; `?tls=none` does without;
+`smtps://` speaks TLS from the first byte. The same rules as the outbox's, so that a test that succeeds means that mail leaves.
 """
 
 from __future__ import annotations
@@ -63,16 +63,18 @@ def read(url: str) -> MailServer:
         raise ValueError("tls= is starttls or none")
     if parts.scheme == "smtps":
         tls = "implicit"
-    default = {"implicit": 465, "starttls": 587}.get(tls, 587 if parts.username else 25)
-    return MailServer(parts.hostname, port or default, unquote(parts.username or ""), unquote(parts.password or ""), tls)
+    return MailServer(
+        parts.hostname, port or (465 if tls == "implicit" else 25), unquote(parts.username or ""), unquote(parts.password or ""), tls
+    )
 
 
 def connect(server: MailServer, *, patience_s: float = PATIENCE_S) -> smtplib.SMTP:
     """A greeted, encrypted, signed-in connection; the caller quits it. Raises MailServerTrouble, saying at which step and why."""
     link = _open(server, patience_s)
     try:
-        secured = _secure(link, server)
-        _sign_in(link, server, secured)
+        _secure(link, server)
+        if server.user:
+            _sign_in(link, server)
     except BaseException:
         link.close()
         raise
@@ -113,21 +115,27 @@ def _open(server: MailServer, patience_s: float) -> smtplib.SMTP:
         raise MailServerTrouble(_("%(host)s, port %(port)s, does not speak SMTP with us.", **where), str(wrong)) from wrong
 
 
-def _secure(link: smtplib.SMTP, server: MailServer) -> bool:
-    """STARTTLS as wished; whether the connection is encrypted now."""
+def _secure(link: smtplib.SMTP, server: MailServer) -> None:
+    """STARTTLS as wished, and before any password."""
     if server.tls == "implicit":
-        return True
+        return
     try:
         link.ehlo_or_helo_if_needed()
         if server.tls == "none":
-            return False
+            return
         if not link.has_extn("starttls"):
             if server.tls == "starttls":
                 raise MailServerTrouble(_("%(host)s offers no encryption (STARTTLS), but the address asks for it.", host=server.host))
-            return False
+            if server.user:
+                raise MailServerTrouble(
+                    _(
+                        "%(host)s offers no encryption; the password would travel in the clear. Add ?tls=none if that is meant.",
+                        host=server.host,
+                    )
+                )
+            return
         link.starttls(context=ssl.create_default_context())
         link.ehlo()
-        return True
     except ssl.SSLCertVerificationError as wrong:
         raise MailServerTrouble(_("The certificate of %(host)s is not trusted.", host=server.host), wrong.verify_message) from wrong
     except smtplib.SMTPResponseException as wrong:
@@ -138,17 +146,7 @@ def _secure(link: smtplib.SMTP, server: MailServer) -> bool:
         ) from wrong
 
 
-def _sign_in(link: smtplib.SMTP, server: MailServer, secured: bool) -> None:
-    if not server.user:
-        return
-    local = server.host in ("localhost", "127.0.0.1", "::1")
-    if not secured and server.tls != "none" and not local:
-        raise MailServerTrouble(
-            _(
-                "%(host)s offers no encryption; the password would cross the network in the clear. Add ?tls=none if that is meant.",
-                host=server.host,
-            )
-        )
+def _sign_in(link: smtplib.SMTP, server: MailServer) -> None:
     try:
         link.login(server.user, server.password)
     except smtplib.SMTPAuthenticationError as wrong:

@@ -144,13 +144,13 @@ def kept_new_password(user: User, *, name: str = "") -> str:
     return passwords.kept(password)
 
 
-def change_password(user: User, stored: str) -> None:
+def change_password(user: User, stored: str, *, by: Actor | None = None) -> None:
     """Keep a new password's hash. Other sessions, sockets and links of the person end. In a transaction."""
     user.password = stored
     auth.end_sessions(user)
     auth.forget_links(user)
     auth.forget_failures(user.email)
-    record(PasswordChanged(user.id, Actor("user", user.id, via="page")))
+    record(PasswordChanged(user.id, by or Actor("user", user.id, via="page")))
 
 
 def _private(template: str, status: int = 200, **values: object) -> Response:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import select, update
 
 from helpdesk import clock, db, vault, web
-from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent
+from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent, SettingsChanged
 from helpdesk.channels.email import compose, inboxes, marks, out, reports, smtp
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
@@ -89,6 +89,13 @@ def wake_held(limit: int = 200) -> int:
             record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
             woken += 1
     return woken
+
+
+@reaction(SettingsChanged, lane="io", key=lambda fact: f"held:{fact.what}", name="mail.server_set_up")
+def server_set_up(fact: SettingsChanged) -> None:
+    """An inbox may have a mail server now: what waits for one leaves."""
+    if fact.what.startswith("inbox:"):
+        wake_held()
 
 
 def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
