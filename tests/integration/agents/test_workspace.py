@@ -121,7 +121,9 @@ def test_an_edit_against_an_older_version_changes_nothing(desk: TestDesk) -> Non
     alice = desk.client(desk.people.alice)
     csrf = token(alice)
     stale = reload(ticket).version
-    assert alice.post(f"/tickets/{ticket.number}/priority", data={"csrf_token": csrf, "priority": "high", "version": stale}).status_code == 303
+    assert (
+        alice.post(f"/tickets/{ticket.number}/priority", data={"csrf_token": csrf, "priority": "high", "version": stale}).status_code == 303
+    )
     late = alice.post(f"/tickets/{ticket.number}/solution", data={"csrf_token": csrf, "version": stale})
     assert late.status_code == 409
     assert reload(ticket).priority is Priority.HIGH and reload(ticket).status is Status.OPEN
