@@ -85,7 +85,10 @@ def enter(kept: Kept, *, box: str, inbox_id: int | None, sender: str, recipients
             return session.get_one(Arrival, made), True
         known = find(row["box"], kept.stored.sha256)
         if known is not None:
-            known.copies += 1
+            session.execute(
+                update(Arrival).where(Arrival.id == known.id).values(copies=Arrival.copies + 1),
+                execution_options={"synchronize_session": False},
+            )
             return known, False
     raise Conflict  # unreachable unless a row vanished between two statements: the sender tries again
 

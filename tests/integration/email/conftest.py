@@ -11,18 +11,20 @@ from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.policy import default
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-
-from helpdesk import db
-from helpdesk.channels.email import bounded, listener, smtp
-from helpdesk.channels.email.models import Arrival, Outgoing
-from helpdesk.tickets.models import Message as TicketMessage
-from helpdesk.tickets.models import Ticket
 from sqlalchemy import select
 
+from helpdesk import db
+from helpdesk.actor import Actor
+from helpdesk.channels.email import bounded, listener, marks, smtp
+from helpdesk.channels.email.models import Arrival, Outgoing
+from helpdesk.tickets import thread
+from helpdesk.tickets.models import Message as TicketMessage
+from helpdesk.tickets.models import Ticket
 from tests.desks import TestDesk
 
 
@@ -155,3 +157,22 @@ def messages(ticket: Ticket | None = None) -> list[TicketMessage]:
     with db.read() as session:
         found = session.scalars(select(TicketMessage).order_by(TicketMessage.id))
         return [message for message in found if ticket is None or message.ticket_id == ticket.id]
+
+
+def replies(desk: TestDesk, ticket: Ticket, text: str = "It is corrected.", *, user: int = 0, **options: Any) -> int:
+    """An agent answers, in a transaction of its own; the message's id."""
+    with db.transaction() as session:
+        said = thread.reply(session.get_one(Ticket, ticket.id), text, by=Actor("user", user or desk.people.alice), **options)
+    return said.id
+
+
+def opened_by_mail(desk: TestDesk, door: MailDoor, raw: bytes = b"") -> Ticket:
+    """Carol's mail, become a ticket."""
+    door.send(raw or letter())
+    desk.work()
+    return tickets()[-1]
+
+
+def reply_mark(desk: TestDesk, ticket: Ticket, contact: int = 0) -> str:
+    """The address that Carol's program answers to."""
+    return marks.reply_address("support@example.com", ticket.id, contact or desk.people.carol)
