@@ -1,0 +1,204 @@
+"""Which article answers: reading a question, gathering candidates, ordering the best of them. Pure over one snapshot.
+
+A candidate's score is a sum of three views, each as a share of what the question could have scored at most:
+words (BM25 per field, Robertson and Zaragoza 2009, with one inverse document frequency over all fields), neighbours (pairs of stems
+that stand together in both) and letters (character 3–4-grams, which see through endings, compounds and typos), plus how much of the
+title was asked for. The question becomes terms here, in code: there is no query language; `NOT`, `id:1` or `*` are just letters.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from helpdesk.kb import layout, text
+from helpdesk.kb.index import FIELDS
+from helpdesk.kb.snapshot import Kept, Snapshot
+from helpdesk.kb.speller import SHORTEST, grams
+
+RERANKED = 50
+LONGEST_QUERY = 2_000  # characters that are read of a question
+_SYNONYM = 0.7  # of the asked word's weight
+_MOST_WORDS = 160  # different ones looked up
+_MOST_STEMS = 24  # asked for, the rarest
+_MOST_GRAMS = 64  # looked for in each candidate, the rarest
+_TEXTS = ("title", "body", "asked")  # in the order of Kept.texts
+_MOST_POSTINGS = 9_000  # scored before the common words are left out: keeps the cost flat as the base grows
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What counts how much; `helpdesk kb tune` fits some of it to one knowledge base's log. The defaults come from the tuning halves of
+    three public question sets, from the middle of the plateau, not the peak of any."""
+
+    title: float = 1.0
+    body: float = 0.28
+    asked: float = 0.6
+    labels: float = 0.3
+    pairs: float = 0.4
+    grams: float = 0.35
+    coverage: float = 0.15
+    k1: float = 1.2
+    b: float = 0.75
+
+    def of(self, name: str) -> float:
+        """The weight of a field of the index."""
+        return float(getattr(self, name))
+
+
+@dataclass(slots=True)
+class Question:
+    """A question as understood: its `stems` → how much each counts (all likely corrections, synonyms less), its `words` in order (each as
+    it most likely was meant), how many words nobody knows, and a `suggestion` when something was corrected."""
+
+    stems: dict[str, float] = field(default_factory=dict)
+    unknown: int = 0
+    words: list[str] = field(default_factory=list)
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A found article: where it is, what it is, and its score (about 0 to 2; 1 is a title with all the words)."""
+
+    segment: int
+    number: int
+    article: Kept
+    score: float
+
+
+def understand(
+    query: str, snapshot: Snapshot, familiar: Collection[str] = (), synonyms: Mapping[str, Collection[str]] | None = None
+) -> Question:
+    """Read a question: stems, with unknown words corrected by keyboard layout or spelling, and the stems that `synonyms` adds to them.
+
+    `familiar` words (from tickets) are no mistakes: their neighbours are searched too, but nothing is suggested.
+    """
+    query = text.normal(query[: 2 * LONGEST_QUERY])[:LONGEST_QUERY]
+    question = Question()
+    shown: list[str] = []
+    changed = False
+    for chunk in query.split():
+        read = list(text.tokens(chunk))
+        if read and not any(snapshot.weight(token.stem) for token in read):
+            other = layout.switched(chunk)
+            again = list(text.tokens(other))
+            if again and all(snapshot.weight(token.stem) for token in again):
+                chunk, read, changed = other, again, True
+        meant = [_correction(token, snapshot) for token in read]
+        for token, corrected in zip(reversed(read), reversed(meant), strict=True):  # backwards: earlier offsets stay true
+            if corrected and token.word not in familiar:
+                chunk, changed = chunk[: token.start] + corrected[0] + chunk[token.end :], True
+        shown.append(chunk)
+        for token, corrected in zip(read, meant, strict=True):
+            question.words.append(corrected[0] if corrected else token.word)
+            question.stems.update((text.stem(word), 1.0) for word in corrected or [token.word])
+            question.unknown += not corrected and not snapshot.weight(token.stem)
+        if len(question.words) > _MOST_WORDS:
+            break
+    if synonyms:
+        for stem in list(question.stems):
+            for other in synonyms.get(stem, ()):
+                question.stems.setdefault(other, _SYNONYM)
+    question.suggestion = " ".join(shown) if changed else None
+    return question
+
+
+def rank(
+    question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None], weights: Weights, limit: int = RERANKED
+) -> list[Ranked]:
+    """The best articles, best first; only those that share a word with the question."""
+    stems = {stem: share * weight for stem, share in question.stems.items() if (weight := snapshot.weight(stem))}
+    rarest = heapq.nlargest(_MOST_STEMS, stems, key=lambda stem: stems[stem])
+    if not rarest:
+        return []
+    most = sum(stems[stem] for stem in rarest if question.stems[stem] == 1) + min(question.unknown, _MOST_STEMS) * snapshot.rarest
+    found = _candidates({stem: stems[stem] for stem in rarest}, snapshot, allowed, weights)
+    best = heapq.nlargest(RERANKED, found, key=lambda place: (found[place], -place[0], -place[1]))
+    pairs = _pairs(question, snapshot) if weights.pairs else {}
+    letters = _letters(question, snapshot) if weights.grams else {}
+    ranked = []
+    for segment, number in best:
+        article = snapshot.article(segment, number)
+        score = found[segment, number] / most
+        for at, name in enumerate(_TEXTS):
+            if not article.texts[at].words:
+                continue
+            share = weights.pairs * _present(pairs, article.texts[at].stems) / most
+            if letters:
+                norm = snapshot.segments[segment].norms(name, snapshot.averages[name], weights.k1, weights.b)[number]
+                evenly = (weights.k1 + 1) / (1 + norm)
+                share += weights.grams * evenly * _present(letters, article.texts[at].words) / sum(letters.values())
+            score += weights.of(name) * share
+        score += weights.coverage * _coverage(question, article, snapshot)
+        ranked.append(Ranked(segment, number, article, score))
+    ranked.sort(key=lambda one: (-one.score, one.article.id))
+    return ranked[:limit]
+
+
+def telling(question: Question, snapshot: Snapshot) -> set[str]:
+    """The asked stems worth showing in a snippet: not those that are nearly everywhere."""
+    weights = {stem: snapshot.weight(stem) for stem in question.stems}
+    least = 0.15 * max(weights.values(), default=0.0)
+    return {stem for stem, weight in weights.items() if weight > least}
+
+
+def _correction(token: text.Token, snapshot: Snapshot) -> list[str]:
+    if len(token.word) < SHORTEST or snapshot.weight(token.stem):
+        return []
+    return [word for word in snapshot.corrections(token.word) if snapshot.weight(text.stem(word))]
+
+
+def _candidates(
+    stems: dict[str, float], snapshot: Snapshot, allowed: Sequence[bytes | None], weights: Weights
+) -> dict[tuple[int, int], float]:
+    """BM25 summed over fields, rarest postings first, until the budget is spent: what is common decides little."""
+    wanted = [(count, name, stem) for stem in stems for name in FIELDS if (count := snapshot.count(name, stem))]
+    found: dict[tuple[int, int], float] = {}
+    spent = 0
+    for count, name, stem in sorted(wanted):
+        spent += count
+        if found and spent > _MOST_POSTINGS:
+            break
+        for at, segment in enumerate(snapshot.segments):
+            open_to = allowed[at]
+            if open_to is None:
+                continue
+            norms = segment.norms(name, snapshot.averages[name], weights.k1, weights.b)
+            scale = stems[stem] * weights.of(name) * (weights.k1 + 1)
+            for number, times in zip(*snapshot.postings(at, name, stem), strict=True):
+                if open_to[number]:
+                    place = (at, number)
+                    found[place] = found.get(place, 0.0) + scale * times / (times + norms[number])
+    return found
+
+
+def _pairs(question: Question, snapshot: Snapshot) -> dict[str, float]:
+    """Neighbouring stems of the question as they would stand in a text, and what finding them is worth."""
+    stems = [text.stem(word) for word in question.words]
+    weights = [snapshot.weight(stem) for stem in stems]
+    return {
+        f" {stems[i]} {stems[j]} ": (weights[i] + weights[j]) / 2
+        for i, j in pairwise(range(len(stems)))
+        if weights[i] and weights[j]
+    }
+
+
+def _letters(question: Question, snapshot: Snapshot) -> dict[str, float]:
+    """The question's most telling grams and their weights."""
+    weighed = {gram: snapshot.speller.gram_weight(gram) for word in question.words for gram in grams(word)}
+    return {gram: weighed[gram] for gram in heapq.nlargest(_MOST_GRAMS, weighed, key=lambda gram: weighed[gram]) if weighed[gram]}
+
+
+def _present(parts: dict[str, float], where: str) -> float:
+    """The weight of those parts that occur: a substring search, which costs less than keeping vectors of every article."""
+    return sum(weight for part, weight in parts.items() if part in where)
+
+
+def _coverage(question: Question, article: Kept, snapshot: Snapshot) -> float:
+    """The share of the title that the question speaks of: of two titles with the asked words, the shorter one answers."""
+    title = {stem: snapshot.weight(stem) for stem in article.texts[0].stems.split()}
+    asked = sum(weight for stem, weight in title.items() if stem in question.stems)
+    return asked / sum(title.values()) if asked else 0.0

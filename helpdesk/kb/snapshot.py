@@ -1,0 +1,197 @@
+"""One state of the index in memory, immutable: what a search reads while writers write.
+
+Whoosh decodes; scores are summed here over its postings, one term after the other. That is `Or([Term…])` without the matcher tree: the same
+order of articles in a tenth of the time (bench/search.py), because a union of matchers costs microseconds a posting.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable
+from math import log
+from typing import Any, NamedTuple
+
+from whoosh.filedb.filestore import RamStorage
+from whoosh.index import FileIndex
+from whoosh.reading import SegmentReader, TermNotFound
+
+from helpdesk.kb.index import FIELDS, Damaged, State, keyed
+from helpdesk.kb.speller import Speller
+
+_CACHED_POSTINGS = 300_000  # about three megabytes
+_CACHED_ARTICLES = 400
+_CACHED_MARKS = 100  # of a segment; a byte per article each
+_CACHED_WEIGHTS = 20_000
+
+
+class Text(NamedTuple):
+    """A field as the re-ranking reads it: words and stems between spaces, sentences closed by " ." """
+
+    words: str
+    stems: str
+
+
+class Kept(NamedTuple):
+    """What the index keeps of an article beside its postings."""
+
+    id: str
+    title: str
+    body: str
+    texts: tuple[Text, Text, Text]  # title, body, asked
+
+    @classmethod
+    def of(cls, stored: tuple[Any, ...]) -> Kept:
+        """From the row that index.py wrote."""
+        return cls(stored[0], stored[1], stored[2], (Text(*stored[3]), Text(*stored[4]), Text(*stored[5])))
+
+
+class Segment:
+    """One Whoosh segment. Its lengths and sets survive in later snapshots: only deletions change."""
+
+    def __init__(self, reader: SegmentReader, previous: Segment | None) -> None:
+        self.reader = reader
+        self.size: int = reader.doc_count_all()
+        if previous is None:
+            self.lengths = {
+                name: array("I", (reader.doc_field_length(number, name) or 0 for number in range(self.size))) for name in FIELDS
+            }
+            self._marks: dict[tuple[str, str], bytes] = {}
+        else:
+            self.lengths, self._marks = previous.lengths, previous._marks
+        self._norms: dict[tuple[str, float, float, float], array[float]] = {}
+
+    def postings(self, field: str, term: str) -> tuple[array[int], array[float]]:
+        """Article numbers and how often each has the term; deleted ones are not among them."""
+        numbers, counts = array("I"), array("f")
+        try:
+            matcher = self.reader.postings(field, term)
+        except TermNotFound:
+            return numbers, counts
+        number, count, step, active = matcher.id, matcher.weight, matcher.next, matcher.is_active
+        while active():
+            numbers.append(number())
+            counts.append(count())
+            step()
+        return numbers, counts
+
+    def marked(self, field: str, term: str) -> bytes:
+        """A byte per article: 1 where the set `field` (audience, language, category) holds `term`."""
+        found = self._marks.get((field, term))
+        if found is None:
+            marks = bytearray(self.size)
+            for number in self.postings(field, term)[0]:
+                marks[number] = 1
+            if len(self._marks) >= _CACHED_MARKS:
+                self._marks.clear()
+            found = self._marks[field, term] = bytes(marks)
+        return found
+
+    def norms(self, field: str, average: float, k1: float, b: float) -> array[float]:
+        """BM25's k1·(1−b+b·length/average) per article."""
+        key = (field, average, k1, b)
+        found = self._norms.get(key)
+        if found is None:
+            flat, slope = k1 * (1 - b), k1 * b / average
+            found = self._norms[key] = array("f", (flat + slope * length for length in self.lengths[field]))
+        return found
+
+
+class Snapshot:
+    """All segments of one state. Raises Damaged when Whoosh cannot read them."""
+
+    def __init__(self, state: State, files: dict[str, tuple[int, bytes]], previous: Snapshot | None = None) -> None:
+        self.revision, self.recent, self.files = state.revision, state.recent, files
+        self.segments: list[Segment] = []
+        self.speller: Speller
+        storage = RamStorage()
+        storage.files = {name: content for name, (_, content) in files.items()}
+        known = {str(segment.reader.segment().segment_id()): segment for segment in previous.segments} if previous else {}
+        try:
+            leaves = [leaf for leaf, _ in FileIndex(storage, indexname="MAIN").reader().leaf_readers() if leaf.doc_count_all()]
+            self.segments = [Segment(leaf, known.get(str(leaf.segment().segment_id()))) for leaf in leaves]
+            if previous and previous.files["words"][1] is files["words"][1]:
+                self.speller = previous.speller
+            else:
+                self.speller = Speller.load(files["words"][1])
+            fresh: dict[str, int] = json.loads(files["recent"][1]) if "recent" in files else {}
+            self._fresh_speller = Speller.of(fresh, state.recent) if fresh else None
+        except Exception as error:  # a reader over broken files raises nearly anything
+            raise Damaged(repr(error)) from error
+        self.documents = sum(int(segment.reader.doc_count()) for segment in self.segments)
+        self.rarest = log(2 * self.documents + 2)  # what a word of no article would weigh
+        self.averages = {name: self._average(name) for name in FIELDS}
+        self._weights: dict[str, float] = {}
+        self._postings: dict[tuple[int, str, str], tuple[array[int], array[float]]] = {}
+        self._cached_postings = 0
+        self._articles: dict[tuple[int, int], Kept] = {}
+
+    def count(self, field: str, term: str) -> int:
+        """In how many articles the field has the term (until the next merge, deleted ones count)."""
+        return sum(int(segment.reader.doc_frequency(field, term)) for segment in self.segments)
+
+    def weight(self, stem: str) -> float:
+        """Inverse document frequency, 0 for a stem that no article has.
+
+        One weight for all fields, from the field that has it most: a word that is everywhere in the bodies tells little in a title too.
+        """
+        found = self._weights.get(stem)
+        if found is None:
+            count = max(self.count(field, stem) for field in FIELDS)
+            found = log(1 + (self.documents - count + 0.5) / (count + 0.5)) if 0 < count <= self.documents else 0.05 * (count > 0)
+            if len(self._weights) >= _CACHED_WEIGHTS:
+                self._weights.clear()
+            self._weights[stem] = found
+        return found
+
+    def postings(self, segment: int, field: str, term: str) -> tuple[array[int], array[float]]:
+        """As Segment.postings, remembered: the same few words are asked all day."""
+        key = (segment, field, term)
+        found = self._postings.get(key)
+        if found is None:
+            found = self.segments[segment].postings(field, term)
+            if self._cached_postings > _CACHED_POSTINGS:
+                self._postings.clear()
+                self._cached_postings = 0
+            self._postings[key] = found
+            self._cached_postings += len(found[0]) + 10
+        return found
+
+    def allowed(self, audience: Iterable[str], language: str | None, category: str | None) -> list[bytes | None]:
+        """Per segment a byte per article: may it be found. None stands for a segment of which nothing may."""
+        audience = list(audience)
+        masks: list[bytes | None] = []
+        for segment in self.segments:
+            mask = 0
+            for term in audience:
+                mask |= int.from_bytes(segment.marked("audience", term), "little")
+            if language:
+                mask &= int.from_bytes(segment.marked("language", language), "little")
+            if category:
+                mask &= int.from_bytes(segment.marked("category", keyed(category)), "little")
+            masks.append(mask.to_bytes(segment.size, "little") if mask else None)
+        return masks
+
+    def article(self, segment: int, number: int) -> Kept:
+        """What the index keeps of one article."""
+        key = (segment, number)
+        found = self._articles.get(key)
+        if found is None:
+            found = Kept.of(self.segments[segment].reader.stored_fields(number)["kept"])
+            if len(self._articles) >= _CACHED_ARTICLES:
+                self._articles.clear()
+            self._articles[key] = found
+        return found
+
+    def corrections(self, word: str) -> list[str]:
+        """Known words one edit away, of which some article has the stem."""
+        fresh = self._fresh_speller.corrections(word) if self._fresh_speller else []
+        return list(dict.fromkeys(self.speller.corrections(word) + fresh))
+
+    def _average(self, field: str) -> float:
+        """Mean length where the field is filled: few articles have `asked`, and the empty ones must not make theirs look endless."""
+        filled = total = 0
+        for segment in self.segments:
+            filled += sum(1 for length in segment.lengths[field] if length)
+            total += sum(segment.lengths[field])
+        return total / filled if filled else 1.0

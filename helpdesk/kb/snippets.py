@@ -1,0 +1,79 @@
+"""The passage of an answer that speaks of the question, cut and marked. Runs of text, never HTML: the template escapes and marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from helpdesk.kb.text import normal, stem
+
+LENGTH = 220  # characters of a snippet, about three lines
+_LOOKED_AT = 8_000  # characters of the body
+
+
+class Run(NamedTuple):
+    """Consecutive text, and whether it is a word that was asked for."""
+
+    text: str
+    is_hit: bool
+
+
+def marked(text: str, stems: Collection[str]) -> tuple[Run, ...]:
+    """The whole `text` (a title) as runs."""
+    text = normal(text)
+    return _runs(text, 0, len(text), _hits(text, stems))
+
+
+def snippet(body: str, stems: Collection[str], length: int = LENGTH) -> tuple[Run, ...]:
+    """The stretch of about `length` characters with the most different asked words, the earliest of equals; without any, the beginning."""
+    text = normal(body[:_LOOKED_AT])
+    hits = _hits(text, stems)
+    best, most = 0, 0
+    for i, (begin, _, _) in enumerate(hits):
+        inside = {found for _, end, found in hits[i : i + 40] if end <= begin + length}
+        if len(inside) > most:
+            best, most = begin, len(inside)
+    start = _word_start(text, max(0, best - length // 4)) if most else 0
+    end = start + length
+    if end < len(text):
+        end = text.rfind(" ", start + length // 2, end + 1) if text.rfind(" ", start + length // 2, end + 1) > 0 else end
+    runs = _runs(text, start, min(end, len(text)), hits)
+    return tuple([Run("… ", False)] * (start > 0) + list(runs) + [Run(" …", False)] * (end < len(text)))
+
+
+def _hits(text: str, stems: Collection[str]) -> list[tuple[int, int, str]]:
+    """(start, end, stem) of each asked word. Only words that begin like a stem are stemmed: analysing all would cost milliseconds."""
+    begins = {re.escape(one[: max(2, len(one) - 1)]) for one in stems if one}
+    if not begins:
+        return []
+    found: list[tuple[int, int, str]] = []
+    # ё is written as е in stems
+    pattern = "|".join(sorted(begins, key=len, reverse=True)).replace("е", "[её]")
+    for match in re.finditer(rf"(?<![^\W_])(?:{pattern})[^\W_]*", text, re.IGNORECASE):
+        found_stem = stem(match.group().lower().replace("ё", "е"))
+        if found_stem in stems:
+            found.append((match.start(), match.end(), found_stem))
+    return found
+
+
+def _runs(text: str, start: int, end: int, hits: list[tuple[int, int, str]]) -> tuple[Run, ...]:
+    runs: list[Run] = []
+    at = start
+    for begin, stop, _ in hits:
+        if begin < at or stop > end:
+            continue
+        if begin > at:
+            runs.append(Run(text[at:begin], False))
+        runs.append(Run(text[begin:stop], True))
+        at = stop
+    if at < end:
+        runs.append(Run(text[at:end], False))
+    return tuple(Run(re.sub(r"\s+", " ", run.text), run.is_hit) for run in runs)
+
+
+def _word_start(text: str, at: int) -> int:
+    if at == 0:
+        return 0
+    space = text.find(" ", at, at + 40)
+    return space + 1 if space >= 0 else at
