@@ -25,7 +25,7 @@ def principal_of(user: User, *, scopes: frozenset[str] | None = None, actor: Act
             teams = frozenset(session.scalars(select(TeamMember.team_id).where(TeamMember.user_id == user.id)))
     elif user.contact_id is not None:
         theirs = select(Membership.organization_id, Membership.sees_all_tickets).where(Membership.contact_id == user.contact_id)
-        memberships = session.execute(theirs).tuples().all()
+        memberships = session.execute(theirs).all()
         employer = session.scalar(select(Contact.organization_id).where(Contact.id == user.contact_id))
         organizations = frozenset(organization for organization, sees_all in memberships if sees_all)
         member_of = frozenset(organization for organization, _sees in memberships) | ({employer} if employer else frozenset())

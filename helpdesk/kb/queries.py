@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, column, exists, func, or_, select, table
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from helpdesk import clock, db
-from helpdesk.auth import ANONYMOUS, Principal, User
+from helpdesk.auth import ANONYMOUS, STAFF, Principal, User
 from helpdesk.errors import NotFound
 from helpdesk.kb import articles, policy
-from helpdesk.kb.models import Article, ArticleFile, Category, FormerAddress, Revision, Translation
+from helpdesk.kb.log import Missed, missed
+from helpdesk.kb.models import AnswerFeedback, Article, ArticleFile, Category, FormerAddress, Revision, SearchLog, Translation
 
 # --- for readers ----------------------------------------------------------------------------------------------------------------------
 
@@ -59,7 +60,7 @@ def address_of(article_id: int, who: Principal, language: str) -> tuple[str, str
     rows = db.session().execute(
         select(Translation.language, Translation.slug).join(Article).where(Article.id == article_id, _PUBLISHED, policy.readable(who))
     )
-    known = dict(rows.tuples().all())
+    known = dict(rows.all())
     chosen = language if language in known else next(iter(sorted(known)), None)
     return (chosen, known[chosen]) if chosen else None
 
@@ -169,7 +170,7 @@ def listed(wanted: Filter, *, limit: int, after: tuple[datetime, int] | None = N
     if after is not None:
         found = found.where(or_(Article.updated_at < after[0], and_(Article.updated_at == after[0], Article.id < after[1])))
     rows = list(session.scalars(found))
-    owners = dict(session.execute(select(User.id, User.name).where(User.id.in_({row.owner_id for row in rows}))).tuples().all())
+    owners = dict(session.execute(select(User.id, User.name).where(User.id.in_({row.owner_id for row in rows}))).all())
     return [
         Row(
             row,
@@ -201,7 +202,7 @@ def revisions(translation: Translation) -> list[tuple[Revision, str]]:
         .where(Revision.translation_id == translation.id)
         .order_by(Revision.number.desc())
     )
-    return [(revision, name or "") for revision, name in rows.tuples()]
+    return [(revision, name or "") for revision, name in rows]
 
 
 def files_of(article_id: int) -> list[ArticleFile]:
@@ -276,3 +277,83 @@ def counts() -> dict[str, int]:
         state: db.session().scalar(select(func.count()).select_from(Article).where(*_conditions(Filter(state=state)))) or 0
         for state in STATES
     }
+
+
+#: Another package's table, of which only the names are read: for whom an article may be meant.
+_organizations = table("organization", column("id"), column("name"))
+
+
+def organizations() -> list[tuple[int, str]]:
+    """Every organization's id and name, by name."""
+    rows = db.session().execute(select(_organizations.c.id, _organizations.c.name).order_by(_organizations.c.name))
+    return [(id, name) for id, name in rows]
+
+
+def authors() -> list[User]:
+    """Colleagues who may own articles, by name."""
+    return list(db.session().scalars(select(User).where(User.active, User.role.in_(STAFF)).order_by(User.name)))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reader said did not help, and why."""
+
+    article_id: int
+    language: str
+    title: str
+    reason: str
+    at: datetime
+
+
+def latest_verdicts(article_id: int | None = None, *, limit: int = 20) -> list[Verdict]:
+    """The newest reasons why an article (or any) did not help."""
+    found = (
+        select(AnswerFeedback, Translation.title)
+        .outerjoin(Translation, and_(Translation.article_id == AnswerFeedback.article_id, Translation.language == AnswerFeedback.language))
+        .where(AnswerFeedback.helpful.is_(False), AnswerFeedback.reason != "")
+        .order_by(AnswerFeedback.at.desc(), AnswerFeedback.id.desc())
+        .limit(limit)
+    )
+    if article_id is not None:
+        found = found.where(AnswerFeedback.article_id == article_id)
+    rows = db.session().execute(found)
+    return [Verdict(said.article_id, said.language, title or "", said.reason, said.at) for said, title in rows]
+
+
+@dataclass(frozen=True)
+class Insight:
+    """How the knowledge base served its readers since `since`."""
+
+    since: datetime
+    searches: int
+    opened: int
+    solved: int
+    not_sent: int
+    missed: list[Missed]
+    unhelpful: list[Translation]
+    verdicts: list[Verdict]
+
+
+def insight(*, days: int) -> Insight:
+    """Searches, those that led to an article, those whose reader confirmed the answer; `not_sent`: confirmed while writing a request.
+
+    Only what readers said themselves counts as solved: that somebody who read an article wrote nothing proves nothing.
+    """
+    session, since = db.session(), clock.now() - timedelta(days=days)
+    solved = SearchLog.solved.is_(True)
+    counted = select(
+        func.count(),
+        func.count(SearchLog.clicked_article_id),
+        func.coalesce(func.sum(case((solved, 1), else_=0)), 0),
+        func.coalesce(func.sum(case((and_(solved, SearchLog.place == "form"), 1), else_=0)), 0),
+    ).where(SearchLog.at >= since)
+    searches, opened, confirmed, not_sent = session.execute(counted).one()
+    worst = session.scalars(
+        select(Translation)
+        .join(Article)
+        .where(_PUBLISHED, Article.unhelpful > Article.helpful)
+        .options(joinedload(Translation.article))
+        .order_by((Article.unhelpful - Article.helpful).desc(), Translation.id)
+        .limit(20)
+    )
+    return Insight(since, searches, opened, confirmed, not_sent, missed(since=since), list(worst), latest_verdicts())

@@ -87,6 +87,12 @@ def suggest_articles(prefix: str, who: Principal, language: str, *, limit: int =
     return _checked(engine().suggest(prefix, audience=policy.terms(who), limit=limit * _SPARE), who, language)[:limit]
 
 
+def related_articles(article_id: int, title: str, who: Principal, language: str, *, limit: int = 4) -> list[Found]:
+    """Other articles about the same, in the reader's language. Nobody asked, so nothing is logged."""
+    hits = engine().find(title, audience=policy.terms(who), limit=limit + 1, language=language).answers
+    return [one for one in _checked(hits, who, language) if one.article_id != article_id][:limit]
+
+
 def engine() -> Engine:
     """This process's search over the node's index, opened once."""
     made: Engine | None = current_app.extensions.get("kb-engine")

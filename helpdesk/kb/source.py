@@ -69,7 +69,7 @@ class Articles:
             ids = [article.id for article in articles]
             organizations: dict[int, list[int]] = defaultdict(list)
             chosen = select(ArticleOrganization.article_id, ArticleOrganization.organization_id)
-            for article_id, organization_id in session.execute(chosen.where(ArticleOrganization.article_id.in_(ids))).tuples():
+            for article_id, organization_id in session.execute(chosen.where(ArticleOrganization.article_id.in_(ids))):
                 organizations[article_id].append(organization_id)
             asked = _asked(session, ids)
         return [
@@ -120,7 +120,7 @@ def _asked(session: Session, ids: list[int]) -> dict[int, list[str]]:
         .order_by(SearchLog.id.desc())
         .limit(CHUNK * MOST_ASKED * 2)
     )
-    for article_id, query in session.execute(solved).tuples():
+    for article_id, query in session.execute(solved):
         if article_id is not None:
             questions[article_id].setdefault(" ".join(query.lower().split()))
     trusted = {article_id: list(asked)[:MOST_ASKED] for article_id, asked in questions.items() if len(asked) >= TRUSTED_AT}

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 
-from helpdesk import db, files, web
+from helpdesk import db, files, pictures, web
 from helpdesk.auth import Principal
 from helpdesk.errors import Invalid, NotFound, TooLarge
 from helpdesk.tickets import plain, policy
@@ -19,13 +19,6 @@ from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import Attachment, Message, Ticket
 
 MOST_FILES = 10
-#: Pictures that a browser may show in place, by the bytes they begin with; anything else is a download, whatever it is called.
-RASTER = {
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/gif": (b"GIF87a", b"GIF89a"),
-    "image/webp": (b"RIFF",),
-}
 
 
 @contextmanager
@@ -100,13 +93,9 @@ def answer(attachment: Attachment, *, inline: bool = False) -> Response:
 
 
 def raster_type(key: str) -> str:
-    """The type of a stored picture by its first bytes, or nothing for any other file."""
+    """The type of a stored picture, or nothing for any other file."""
     with files.store().open(key) as file:
-        head = file.read(16)
-    for kind, beginnings in RASTER.items():
-        if head.startswith(beginnings) and (kind != "image/webp" or head[8:12] == b"WEBP"):
-            return kind
-    return ""
+        return pictures.kind_of(file.read(16))
 
 
 def _row(attachment_id: int, which: object) -> tuple[Attachment, Message] | None:
@@ -116,7 +105,7 @@ def _row(attachment_id: int, which: object) -> tuple[Attachment, Message] | None
         .join(Ticket, Ticket.id == Message.ticket_id)
         .where(Attachment.id == attachment_id, which)  # type: ignore[arg-type]
     )
-    row = db.session().execute(found).tuples().first()
+    row = db.session().execute(found).first()
     return row
 
 

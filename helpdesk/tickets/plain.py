@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from babel.dates import get_timezone_location
-from flask_babel import format_datetime, get_locale, gettext
+from flask_babel import format_datetime, gettext
+from flask_babel import lazy_gettext as _
 
 from helpdesk import clock, web
 from helpdesk.crm.models import Contact
 from helpdesk.preferences import preferences
 from helpdesk.tickets import queries
 from helpdesk.tickets.models import DeliveryState, Message, MessageKind, Status, Ticket
+
+#: A request's status in a customer's list.
+CUSTOMER_STATUS = {
+    Status.NEW: _("Received"),
+    Status.OPEN: _("We are on it"),
+    Status.PENDING: _("Your answer is needed"),
+    Status.ON_HOLD: _("Waiting for others"),
+    Status.SOLVED: _("Solved"),
+    Status.CLOSED: _("Closed"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,12 +85,41 @@ def standing(ticket: Ticket, contact: Contact | None, shown: Sequence[Message], 
 def zone_of(contact: Contact | None) -> ZoneInfo:
     """The customer's time zone, or the company's."""
     for name in (contact.time_zone if contact else "", web.settings().time_zone):
-        try:
-            if name:
-                return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            continue
+        if is_zone(name):
+            return ZoneInfo(name)
     return ZoneInfo("UTC")
+
+
+def is_zone(name: str) -> bool:
+    """Whether this names a time zone; a browser may claim anything."""
+    try:
+        return bool(name) and len(name) <= 50 and ZoneInfo(name) is not None
+    except (KeyError, ValueError, OSError):
+        return False
+
+
+@lru_cache(maxsize=4)
+def zones_in(language: str) -> tuple[tuple[str, str], ...]:
+    """Zones to choose from, with the names of their places in one language, by distance from Greenwich."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    listed: list[tuple[int, str, str]] = []
+    for name in sorted(available_timezones()):
+        if name.split("/")[0] not in ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"):
+            continue
+        zone = ZoneInfo(name)
+        offset = zone.utcoffset(at)
+        seconds = int(offset.total_seconds()) if offset else 0
+        place = get_timezone_location(zone, locale=language, return_city=True)
+        listed.append((seconds, f"{_offset_words(seconds)} {place}", name))
+    places = {
+        words: name for _seconds, words, name in sorted(listed, reverse=True)
+    }  # several zones share a place: the first in order stays
+    return tuple((name, words) for words, name in reversed(places.items()))
+
+
+def zones() -> list[tuple[str, str]]:
+    """The same in the reader's language, with the company's own first."""
+    return [("", gettext("The company's")), ("UTC", "UTC"), *zones_in(web.lang())]
 
 
 def in_their_zone(at: datetime, contact: Contact | None) -> str:
@@ -94,8 +135,14 @@ def in_their_zone(at: datetime, contact: Contact | None) -> str:
 def _zone_words(zone: ZoneInfo, local: datetime) -> str:
     if zone.key == "UTC":
         return "UTC"
-    place = get_timezone_location(zone, locale=get_locale() or "en", return_city=True)
-    return f"{place}, UTC{local.strftime('%z')[:3]}:{local.strftime('%z')[3:]}"
+    place = get_timezone_location(zone, locale=web.lang(), return_city=True)
+    offset = local.utcoffset()
+    return f"{place}, {_offset_words(int(offset.total_seconds()) if offset else 0)}"
+
+
+def _offset_words(seconds: int) -> str:
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return f"UTC{'−' if seconds < 0 else '+'}{hours:02d}:{minutes:02d}"
 
 
 def _whose_turn(status: Status, answered: bool, shown: Sequence[Message]) -> str:

@@ -10,6 +10,8 @@ import './behaviours/list.js';
 import './behaviours/keys.js';
 import './behaviours/palette.js';
 import './behaviours/drafts.js';
+import './behaviours/keep.js';
+import './behaviours/suggest.js';
 import './behaviours/attachments.js';
 import './behaviours/offers.js';
 import './behaviours/live.js';

@@ -1,0 +1,187 @@
+"""For customers who sign in: their requests, their company's if they may see them, and their profile."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, flash, jsonify, make_response, render_template, request, session, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from helpdesk import clock, db, live, web
+from helpdesk.actor import Actor
+from helpdesk.auth import User
+from helpdesk.catalog import ContactChanged
+from helpdesk.channels.portal import bp, forms, own_data, visits
+from helpdesk.channels.portal.requests import portal_inbox
+from helpdesk.channels.portal.visits import Visit
+from helpdesk.crm import editing
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
+from helpdesk.errors import Forbidden, Invalid, NotFound, NotSignedIn
+from helpdesk.events import record
+from helpdesk.tickets import intake, plain, policy, queries, search
+from helpdesk.tickets.models import UNSOLVED, Channel, Status, Ticket
+
+PAGE = 25
+#: What the list can be narrowed to, by the word in the address.
+STATES = {"open": UNSOLVED, "mine": (Status.PENDING,), "solved": (Status.SOLVED, Status.CLOSED)}
+
+
+@bp.get("/my")
+def my_requests() -> Response:
+    """The customer's requests, newest first, or with ?whose=company everybody's of their company. Searching never looks into notes."""
+    me = _me()
+    who = web.principal()
+    company = request.args.get("whose") == "company" and bool(who.organizations)
+    state, words = request.args.get("state", ""), request.args.get("q", "").strip()[:200]
+    found = select(Ticket).where(policy.visible(who), Ticket.merged_into_id.is_(None))
+    if company:
+        found = found.where(Ticket.organization_id.in_(who.organizations))
+    else:
+        found = found.where(Ticket.requester_id.in_(_ids(me)))
+    if state in STATES:
+        found = found.where(Ticket.status.in_(STATES[state]))
+    if words:
+        found = found.where(search.matching(words, public=True))
+    if position := web.uncursor(request.args.get("after"), datetime, int):
+        at, id = position
+        found = found.where((Ticket.last_message_at < at) | ((Ticket.last_message_at == at) & (Ticket.id < id)))
+    rows = list(db.session().scalars(found.order_by(Ticket.last_message_at.desc(), Ticket.id.desc()).limit(PAGE + 1)))
+    page = web.paged(rows, PAGE, lambda ticket: (ticket.last_message_at, ticket.id))
+    kept: dict[str, Any] = {name: value for name, value in request.args.items() if name in ("q", "state", "whose") and value}
+    html = render_template(
+        "portal/my.html",
+        page=page,
+        next_url=url_for("portal.my_requests", **kept, after=page.next) if page.next else "",
+        first_url=url_for("portal.my_requests", **kept) if "after" in request.args else "",
+        state=state if state in STATES else "",
+        words=words,
+        company=company,
+        sees_company=bool(who.organizations),
+        requesters=_requesters(page.rows) if company else {},
+        CUSTOMER_STATUS=plain.CUSTOMER_STATUS,
+    )
+    return make_response(html)
+
+
+@bp.get("/my/requests/<int:number>")
+def my_request(number: int) -> Response:
+    return visits.page(_enter(number))
+
+
+@bp.post("/my/requests/<int:number>/messages")
+@web.own_edge
+@forms.own_check
+def write_to_mine(number: int) -> Response:
+    return visits.write(lambda: _enter(number, deed="write"), lambda ticket: url_for("portal.my_request", number=ticket.number))
+
+
+@bp.post("/my/requests/<int:number>/solution")
+def solve_mine(number: int) -> Response:
+    return visits.solve(_enter(number, deed="close"))
+
+
+@bp.post("/my/requests/<int:number>/reopening")
+def reopen_mine(number: int) -> Response:
+    return visits.reopen(_enter(number, deed="write"))
+
+
+# --- profile and own data ------------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/my/profile")
+def my_profile() -> Response:
+    return _profile(_me())
+
+
+@bp.post("/my/profile")
+def change_my_profile() -> Response:
+    """Name, language and time zone, on the customer and on their account alike."""
+    me = _me()
+    by = web.current_actor()
+    try:
+        name = web.text("name", required=True, longest=120)
+        language, zone = request.form.get("language", ""), request.form.get("time_zone", "")
+        if language not in ("", *live.LANGUAGES):
+            raise Invalid(fields={"language": _("Please choose one of the list.")})
+        if zone and not plain.is_zone(zone):
+            raise Invalid(fields={"time_zone": _("Please choose one of the list.")})
+    except Invalid as wrong:
+        return _profile(me, wrong=wrong)
+    editing.rename(me, name, by=by)
+    editing.speak(me, language, by=by)
+    if me.time_zone != zone:
+        me.time_zone = zone
+        record(ContactChanged(me.id, by, ("time_zone",)))
+    user = db.session().get_one(User, web.principal().user_id)
+    user.name, user.language, user.time_zone = me.name, language, zone
+    session.pop("lang", None)
+    flash(_("Saved."))
+    return web.see(url_for("portal.my_profile"))
+
+
+@bp.get("/my/data.json")
+def my_data() -> Response:
+    """Everything the desk keeps about this person, as a file."""
+    me = _me()
+    answer = jsonify(own_data.export(me))
+    answer.headers["Content-Disposition"] = f'attachment; filename="my-data-{clock.now():%Y-%m-%d}.json"'
+    return answer
+
+
+@bp.post("/my/erasure")
+def ask_to_erase() -> Response:
+    """Ask to be forgotten: a request that a person handles. Asking again the same day leads to the same request."""
+    me = _me()
+    mark = forms.fingerprint("erasure", me.id, f"{clock.now():%Y-%m-%d}")
+    ticket = forms.made_before(mark)
+    if ticket is None:
+        words = _("Please erase the personal data that you keep about me.")
+        incoming = intake.Incoming(me, words, Channel.PORTAL, subject=_("Erase my data"), language=web.lang())
+        ticket, _message = intake.receive(incoming, portal_inbox(), by=web.current_actor())
+        forms.remember(mark, ticket)
+    flash(_("Your request has arrived. We will confirm it to you."))
+    return web.see(url_for("portal.my_request", number=ticket.number))
+
+
+# --- who ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def _me() -> Contact:
+    """The customer who is signed in. Colleagues have no requests of their own: they are told there is nothing here."""
+    who = web.principal()
+    if who.user_id is None:
+        raise NotSignedIn
+    if who.staff or who.contact_id is None:
+        raise NotFound
+    return db.session().get_one(Contact, who.contact_id)
+
+
+def _enter(number: int, *, deed: policy.Deed = "see") -> Visit:
+    me, who = _me(), web.principal()
+    ticket = queries.find(who, number, deed=deed)
+    may_write = policy.may(who, "write", ticket, takes_part=True)
+    if deed == "close" and not intake.takes_part(ticket, me):
+        raise Forbidden(_("Only those who take part in this request can say that it is solved."))
+    return Visit(ticket, me, Actor("user", who.user_id, via="portal"), url_for("portal.my_request", number=number), may_write=may_write)
+
+
+def _ids(me: Contact) -> list[int]:
+    """The contact and those merged into them: rows keep the contact they were written with."""
+    return [me.id, *db.session().scalars(select(Contact.id).where(Contact.merged_into_id == me.id))]
+
+
+def _requesters(tickets: list[Ticket]) -> dict[int, str]:
+    wanted = {ticket.requester_id for ticket in tickets}
+    return dict(db.session().execute(select(Contact.id, Contact.name).where(Contact.id.in_(wanted))).all())
+
+
+def _profile(me: Contact, *, wrong: Invalid | None = None) -> Response:
+    session_ = db.session()
+    mails = session_.scalars(select(Identity.value).where(Identity.contact_id.in_(_ids(me)), Identity.kind == IdentityKind.EMAIL))
+    organization = session_.get(Organization, me.organization_id) if me.organization_id else None
+    values: dict[str, Any] = {"me": me, "mails": list(mails), "organization": organization}
+    errors = wrong.fields if wrong is not None else {}
+    html = render_template("portal/profile.html", **values, errors=errors, form=request.form, zones=plain.zones())
+    return make_response(html, wrong.status if wrong is not None else 200)

@@ -1,0 +1,138 @@
+"""Customers who sign in: their own requests, their company's for those allowed, their data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from helpdesk import clock, db
+from helpdesk.actor import SYSTEM, Actor
+from helpdesk.crm import contacts
+from helpdesk.crm.models import Contact, Membership
+from helpdesk.events import Event
+from helpdesk.tickets import thread
+from helpdesk.tickets.models import Status, Ticket
+from tests import people
+from tests.desks import TestDesk
+from tests.integration.portal.visitors import account, token
+
+
+def at_one_company(*people_ids: int, sees_all: int) -> int:
+    with db.transaction() as session:
+        company = contacts.add_organization("Jones Ltd", by=SYSTEM)
+        for contact_id in people_ids:
+            session.get_one(Contact, contact_id).organization_id = company.id
+            session.add(Membership(contact_id=contact_id, organization_id=company.id, sees_all_tickets=contact_id == sees_all))
+        return company.id
+
+
+def test_carol_sees_her_requests_and_not_olegs(desk: TestDesk) -> None:
+    people.writes(desk.people.carol, inbox=desk.people.portal, subject="Carol asks")
+    theirs = people.writes(desk.people.oleg, inbox=desk.people.portal, subject="Oleg asks")
+    carol = desk.client(account(desk.people.carol))
+    page = carol.get("/my").text
+    assert "Carol asks" in page and "Oleg asks" not in page
+    csrf = token(carol)
+    for path, method in (("", "get"), ("/messages", "post"), ("/solution", "post"), ("/reopening", "post")):
+        answer = getattr(carol, method)(f"/my/requests/{theirs.number}{path}", data={"csrf_token": csrf, "body": "x"})
+        assert answer.status_code == 404, path
+    assert carol.get("/my/requests/999999").status_code == 404
+
+
+def test_strangers_sign_in_first_and_colleagues_have_no_requests_here(desk: TestDesk) -> None:
+    assert desk.client().get("/my").status_code == 303
+    assert desk.client(desk.people.alice).get("/my").status_code == 404
+
+
+def test_who_may_sees_the_whole_companys_requests_and_who_may_not_does_not(desk: TestDesk) -> None:
+    at_one_company(desk.people.carol, desk.people.oleg, sees_all=desk.people.carol)
+    theirs = people.writes(desk.people.oleg, inbox=desk.people.portal, subject="Oleg asks")
+    ours = people.writes(desk.people.carol, inbox=desk.people.portal, subject="Carol asks")
+    carol = desk.client(account(desk.people.carol))
+    assert "Oleg asks" not in carol.get("/my").text
+    assert "Oleg asks" in carol.get("/my?whose=company").text
+    assert carol.get(f"/my/requests/{theirs.number}").status_code == 200
+    assert carol.post(f"/my/requests/{theirs.number}/solution", data={"csrf_token": token(carol)}).status_code == 403
+    oleg = desk.client(account(desk.people.oleg, name="Oleg", email="oleg@klient.example"))
+    assert "Carol asks" not in oleg.get("/my?whose=company").text
+    assert oleg.get(f"/my/requests/{ours.number}").status_code == 404
+
+
+def test_searching_finds_words_and_numbers_but_never_what_a_note_says(desk: TestDesk, stopped: clock.Hand) -> None:
+    first = people.writes(desk.people.carol, "The blue parcel is lost.", inbox=desk.people.portal, subject="Parcel")
+    people.writes(desk.people.carol, "Change my address.", inbox=desk.people.portal, subject="Address")
+    with db.transaction() as session:
+        thread.note(session.get_one(Ticket, first.id), "Possibly fraudulent.", by=Actor("user", desk.people.alice))
+    carol = desk.client(account(desk.people.carol))
+    assert "Parcel</b>" in carol.get("/my?q=blue+parcels").text and "Address</b>" not in carol.get("/my?q=blue+parcels").text
+    assert "Parcel</b>" in carol.get(f"/my?q={first.number}").text
+    assert "Nothing found" in carol.get("/my?q=fraudulent").text
+    assert "Nothing found" in carol.get("/my?state=solved").text
+
+
+def test_a_long_list_is_turned_page_by_page_and_each_request_stands_once(desk: TestDesk, stopped: clock.Hand) -> None:
+    for number in range(30):
+        people.writes(desk.people.carol, inbox=desk.people.portal, subject=f"Request no {number:02d}")
+        stopped.move(seconds=1)
+    carol = desk.client(account(desk.people.carol))
+    first = carol.get("/my").text
+    assert "Request no 29" in first and "Request no 04" not in first
+    following = first.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&")
+    second = carol.get(following).text
+    assert "Request no 04" in second and "Request no 05" not in second and 'rel="next"' not in second
+    assert carol.get("/my?after=rubbish").status_code == 422
+
+
+def test_an_answer_from_the_account_is_the_persons_own(desk: TestDesk) -> None:
+    ticket = people.writes(desk.people.carol, inbox=desk.people.portal)
+    carol = desk.client(user := account(desk.people.carol))
+    answer = carol.post(f"/my/requests/{ticket.number}/messages", data={"csrf_token": token(carol), "body": "More words."})
+    assert answer.status_code == 303 and "More words." in carol.get(answer.location).text
+    with db.read() as session:
+        event = session.scalars(select(Event).where(Event.kind == "customer_wrote")).one()
+    assert (event.actor_kind, event.actor_id, event.contact_id) == ("user", user, desk.people.carol)
+
+
+def test_the_profile_changes_name_language_and_zone_and_refuses_nonsense(desk: TestDesk) -> None:
+    carol = desk.client(account(desk.people.carol))
+    sent = {"csrf_token": token(carol), "name": "Carol Jones-Smith", "language": "ru", "time_zone": "Asia/Tokyo"}
+    assert carol.post("/my/profile", data={**sent, "time_zone": "Mars/Base"}).status_code == 422
+    assert carol.post("/my/profile", data={**sent, "language": "tlh"}).status_code == 422
+    assert carol.post("/my/profile", data=sent).status_code == 303
+    with db.read() as session:
+        me = session.get_one(Contact, desk.people.carol)
+        assert (me.name, me.language, me.time_zone) == ("Carol Jones-Smith", "ru", "Asia/Tokyo")
+
+
+def test_own_data_holds_everything_of_carol_and_nothing_of_others(desk: TestDesk, stopped: clock.Hand) -> None:
+    ticket = people.writes(desk.people.carol, "My canary is yellow.", inbox=desk.people.portal)
+    people.writes(desk.people.oleg, "Olegs canary is red.", inbox=desk.people.portal)
+    with db.transaction() as session:
+        mine = session.get_one(Ticket, ticket.id)
+        thread.note(mine, "A note canary.", by=Actor("user", desk.people.alice))
+        thread.reply(mine, "An answer.", by=Actor("user", desk.people.alice), then=Status.SOLVED)
+    carol = desk.client(account(desk.people.carol))
+    assert "An answer." not in carol.get("/my/data.json").text
+    stopped.move(minutes=1)
+    answer = carol.get("/my/data.json")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    data = json.loads(answer.text)
+    assert data["person"]["name"] == "Carol Jones" and data["addresses"][0]["value"] == "carol@customer.example"
+    assert [message["text"] for message in data["requests"][0]["messages"]] == ["My canary is yellow.", "An answer."]
+    assert "note canary" not in answer.text and "red" not in answer.text
+    assert desk.client().get("/my/data.json").status_code == 303
+
+
+def test_asking_to_be_erased_is_one_request_a_day_that_a_person_handles(desk: TestDesk) -> None:
+    carol = desk.client(account(desk.people.carol))
+    for _ in range(2):
+        assert carol.post("/my/erasure", data={"csrf_token": token(carol)}).status_code == 303
+    with db.read() as session:
+        assert [ticket.subject for ticket in session.scalars(select(Ticket))] == ["Erase my data"]
+
+
+@pytest.mark.parametrize("path", ["/my", "/my/profile", "/my/data.json"])
+def test_an_agents_account_gets_nothing_of_a_customers_pages(desk: TestDesk, path: str) -> None:
+    assert desk.client(desk.people.bob).get(path).status_code == 404
