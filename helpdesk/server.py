@@ -136,8 +136,15 @@ class Follower:
         watch.close()
 
 
-def serve_embedded(app: Any, settings: Settings, listener: socket.socket, *, ready: Callable[[], None] | None = None) -> None:
-    """Serve in this process until SIGTERM or Ctrl-C."""
+def serve_embedded(
+    app: Any,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    ready: Callable[[], None] | None = None,
+    beside: Callable[[Parts], None] | None = None,
+) -> None:
+    """Serve in this process until SIGTERM or Ctrl-C. `beside` may start more parts, which are stopped with the others."""
     import gevent
     from gevent.pywsgi import WSGIServer
 
@@ -149,6 +156,8 @@ def serve_embedded(app: Any, settings: Settings, listener: socket.socket, *, rea
     for sign in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(sign, done.set)
     server.start()
+    if beside is not None:
+        beside(parts)
     _settle()
     if ready is not None:
         ready()

@@ -1,0 +1,73 @@
+"""What the sample company's customers bought and said on the phone, and the figures that follow from it."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from helpdesk import clock, db
+from helpdesk.crm import profile, timeline
+from helpdesk.crm.models import Contact, Order, OrderLine
+from helpdesk.demo.company import STAFF, Company
+from helpdesk.demo.history import DAYS, TEXTS
+from helpdesk.demo.words import Texts
+
+#: Share of a price that stays with the company.
+MARGIN = 0.34
+
+
+def remember(made: Company, rng: random.Random) -> tuple[int, int]:
+    """Orders of two years and calls of sixty days, in the current transaction, then every customer's figures: (orders, calls)."""
+    session = db.session()
+    now = clock.now()
+    orders = calls = 0
+    for contact_id, person in made.customers:
+        contact = session.get_one(Contact, contact_id)
+        texts = TEXTS[person.language]
+        known_days = (now - contact.acquired_at).days if contact.acquired_at else 60
+        eager = {"vip": 9, "gold": 6, "silver": 4}.get(contact.tier, 2)
+        moments = sorted(
+            now - timedelta(days=rng.uniform(0, min(known_days, 720))) for _number in range(rng.randint(0, 2) + rng.randint(1, eager))
+        )
+        total = 0
+        for moment in moments:
+            total += _order(contact, texts, moment, 20000 + orders, rng)
+            orders += 1
+        contact.value_cents, contact.currency = total, "RUB" if person.language == "ru" else "EUR"
+        for _number in range(rng.choice((0, 0, 1, 1, 2))):
+            _call(made, contact, texts, now - timedelta(days=rng.uniform(0.1, DAYS)), rng)
+            calls += 1
+        session.flush()
+        profile.refresh(contact)
+    return orders, calls
+
+
+def _order(contact: Contact, texts: Texts, at: datetime, number: int, rng: random.Random) -> int:
+    session = db.session()
+    lines = [(title, rng.choice((1, 1, 1, 2, 3)), cents) for title, cents in rng.sample(texts.products, rng.choice((1, 1, 2)))]
+    total = sum(quantity * cents for _title, quantity, cents in lines)
+    order = Order(
+        contact_id=contact.id, organization_id=contact.organization_id, number=f"S-{number}", at=at, total_cents=total,
+        margin_cents=int(total * MARGIN), currency="RUB" if texts.language == "ru" else "EUR",
+        status=rng.choices(("paid", "shipped", "returned"), weights=(80, 15, 5))[0],
+    )  # fmt: skip
+    session.add(order)
+    session.flush()
+    session.add_all(OrderLine(order_id=order.id, title=title, quantity=quantity, price_cents=cents) for title, quantity, cents in lines)
+    timeline.note(
+        contact.id, "order", at=at, channel="shop", direction="in", organization_id=contact.organization_id, order_id=order.id,
+        title=order.number, text=", ".join(f"{quantity} × {title}" for title, quantity, _cents in lines), amount_cents=total,
+        currency=order.currency,
+    )  # fmt: skip
+    return 0 if order.status == "returned" else total
+
+
+def _call(made: Company, contact: Contact, texts: Texts, at: datetime, rng: random.Random) -> None:
+    title, said, decided = rng.choice(texts.calls)
+    able = [one for one in STAFF if one.queues and one.speaks.get("Russian" if texts.language == "ru" else "English", 0) >= 2]
+    upcoming = rng.random() < 0.3
+    timeline.note(
+        contact.id, "call", at=at, channel="phone", direction=rng.choice(("in", "in", "out")), organization_id=contact.organization_id,
+        user_id=made.staff[rng.choice(able).name], title=title, text=said, decision=decided, duration_s=rng.randint(40, 900),
+        next_step=decided if upcoming else "", next_at=at + timedelta(days=rng.randint(2, 20)) if upcoming else None,
+    )  # fmt: skip
