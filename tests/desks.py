@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 
 from helpdesk import clock, config, db, schema, worker
 from helpdesk.app import Desk, create_app
@@ -90,11 +91,18 @@ def settings(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
     server.drop(url)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Each test has its own application; compiling the templates anew for each would take longer than most tests."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def desk(settings: Settings) -> Iterator[TestDesk]:
+def desk(settings: Settings, compiled_templates: FileSystemBytecodeCache) -> Iterator[TestDesk]:
     """A desk with everybody of tests/people.py, nobody available yet."""
     app = create_app(settings)
     app.config["TESTING"] = False
+    app.jinja_env.bytecode_cache = compiled_templates
     with db.transaction():
         made = people.company()
     yield TestDesk(app, settings, made)

@@ -27,7 +27,7 @@ def profile() -> Response:
 def change_profile() -> Response:
     user = _me()
     try:
-        name = web.text("name", required=True, longest=120)
+        name = " ".join(web.text("name", required=True, longest=120).split())
         values = {
             "language": _choice("language", ("", *live.LANGUAGES)),
             "theme": _choice("theme", THEMES),
