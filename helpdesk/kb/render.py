@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import nh3
 from markdown_it import MarkdownIt
@@ -82,7 +82,7 @@ def _parsed(body: str) -> list[Token]:
     tokens = _markdown.parse(body)
     taken: set[str] = set()
     deeper = 2 - _top(tokens)
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(4, int(token.tag[1]) + deeper)}"
         if token.type == "heading_open" and following is not None and token.tag in ("h2", "h3"):
