@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from html.parser import HTMLParser
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -83,3 +84,32 @@ def read(ticket_id: int) -> Ticket:
 def contact(contact_id: int) -> Contact:
     with db.read() as session:
         return session.get_one(Contact, contact_id)
+
+
+class _Dangers(HTMLParser):
+    """What a browser would run or fetch: scripts and frames, handlers, odd addresses, pictures from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        ours = values.get("src", "").startswith("/static/") or values.get("type") == "application/json"
+        if tag in ("iframe", "object", "embed", "base") or (tag == "script" and not ours):
+            self.found.append(tag)
+        if tag == "img" and not values.get("src", "").startswith("/"):
+            self.found.append(f"img {values.get('src')}")
+        for name, value in values.items():
+            scheme = re.sub(r"[\\s\x00-\x20]", "", value.lower())
+            if name.startswith("on") or (
+                name in ("href", "src", "action", "formaction") and scheme.startswith(("javascript:", "data:text", "vbscript:"))
+            ):
+                self.found.append(f"{tag} {name}={value}")
+
+
+def dangers(html: str) -> list[str]:
+    """Everything in a page that somebody else's words could have put there to harm its reader."""
+    parser = _Dangers()
+    parser.feed(html)
+    return parser.found
