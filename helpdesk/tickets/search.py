@@ -52,7 +52,7 @@ def matching(query: str, *, public: bool = False) -> ColumnElement[bool]:
     return by_words if by_words is not None else everything()
 
 
-def _hits(words: Sequence[str], public: bool) -> Select[tuple[int]]:
+def _hits(words: Sequence[str], public: bool) -> Select[int]:
     """Tickets with a message that contains every word."""
     if db.engine().dialect.name == "sqlite":
         asked = " ".join(f'"{word}"' for word in words)
@@ -65,5 +65,6 @@ def _hits(words: Sequence[str], public: bool) -> Select[tuple[int]]:
 
 
 def _safe(words: Sequence[str]) -> list[str]:
-    """Words without the characters that either query language would read as operators; a code such as C++ or AB-12 becomes one plain word."""
-    return [plain for word in words if (plain := "".join(c if c.isalnum() else "_" for c in word).strip("_") or "")]
+    """Words without what either query language would read as an operator; a code such as C++ or AB-12 becomes one plain word."""
+    plain = (word if word.isalnum() else "".join(c if c.isalnum() else "_" for c in word).strip("_") for word in words)
+    return [word for word in plain if word]

@@ -6,13 +6,15 @@ however long.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from flask_babel import lazy_gettext as _
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from helpdesk import db, web
@@ -163,11 +165,11 @@ def tickets(asked: TicketFilters) -> Page[TicketShown]:
     are on the first page.
     """
     who = web.principal()
-    found = _rows(who).where(policy.visible(who), *_conditions(who, asked)).order_by(Ticket.id.desc()).limit(asked.limit + 1)
+    found = _rows(who.staff).where(policy.visible(who), *_conditions(who, asked)).order_by(Ticket.id.desc()).limit(asked.limit + 1)
     if position := web.uncursor(asked.cursor, int):
         found = found.where(Ticket.id < position[0])
     paged = web.paged(list(db.session().execute(found)), asked.limit, lambda row: (row.Ticket.id,))
-    return routes.page(TicketPage, paged, [_shown(who, row) for row in paged.rows], asked)
+    return routes.page(TicketPage, paged, [_shown(who, row.Ticket, Beside(*row[1:])) for row in paged.rows], asked)
 
 
 @post("/tickets", scope="tickets:write", takes=NewTicket, gives=TicketShown, files=True)
@@ -177,11 +179,13 @@ def open_ticket(sent: NewTicket, files: tuple[NewFile, ...]) -> TicketShown:
     It is queued, routed and answered like one that came by mail.
     """
     who = web.principal()
-    requester = _requester(who, sent)
-    place = _place(who, sent.inbox_id)
+    requester, email = _requester(who, sent)
+    place, queue = _place(who, sent.inbox_id)
     incoming = intake.Incoming(requester, sent.body, Channel.API, subject=sent.subject, language=sent.language, files=files)
     made, _message = intake.receive(incoming, place, by=_for(who, requester), priority=sent.priority if who.staff else Priority.NORMAL)
-    return shown(who, made.id)
+    company = db.session().get(Organization, made.organization_id) if made.organization_id is not None else None
+    beside = Beside(queue.name, None, requester.name, email, company.name if company else None, made.opened_at)
+    return _shown(who, made, beside)
 
 
 @get("/tickets/{number}", scope="tickets:read", gives=TicketShown)
@@ -257,37 +261,53 @@ def _conditions(who: Principal, asked: TicketFilters) -> list[Any]:
     if asked.requester is not None:
         wanted.append(Ticket.requester_id == asked.requester)
     if asked.updated_since is not None:
-        happened = select(Event.ticket_id).where(Event.at >= asked.updated_since, Event.ticket_id.is_not(None), *_noticeable(who))
+        happened = select(Event.ticket_id).where(Event.at >= asked.updated_since, Event.ticket_id.is_not(None), *_noticeable(who.staff))
         wanted.append(Ticket.id.in_(happened))
     if asked.q.strip():
         wanted.append(search.matching(asked.q, public=not who.staff))
     return wanted
 
 
-def _noticeable(who: Principal) -> list[Any]:
-    return [] if who.staff else [Event.kind.in_(PUBLIC_FACTS)]
+def _noticeable(staff: bool) -> list[Any]:
+    return [] if staff else [Event.kind.in_(PUBLIC_FACTS)]
 
 
-def _rows(who: Principal) -> Select[Any]:
-    """A ticket with the names and times that are shown beside it, in one statement."""
-    owner = aliased(User)
-    email = (
+@dataclass(frozen=True)
+class Beside:
+    """What is shown beside a ticket's own columns, in the order of `_rows`: names, the address, when something happened last."""
+
+    queue: str
+    owner: str | None
+    requester: str
+    email: str | None
+    organization: str | None
+    updated_at: datetime | None
+
+
+def _email_of(contact: Any) -> Any:
+    """The address to write to, as a part of another statement; the same choice as `contacts.email_of`."""
+    return (
         select(Identity.value)
-        .where(Identity.contact_id == Ticket.requester_id, Identity.kind == IdentityKind.EMAIL)
+        .where(Identity.contact_id == contact, Identity.kind == IdentityKind.EMAIL)
         .order_by(Identity.failing_since.is_not(None), Identity.verified_at.is_(None), Identity.id)
         .limit(1)
-        .correlate(Ticket)
         .scalar_subquery()
     )
-    updated = select(func.max(Event.at)).where(Event.ticket_id == Ticket.id, *_noticeable(who)).correlate(Ticket).scalar_subquery()
+
+
+@lru_cache(maxsize=2)
+def _rows(staff: bool) -> Select[Any]:
+    """A ticket with what is shown beside it, in one statement; built once, because building it costs more than running it."""
+    owner = aliased(User)
+    updated = select(func.max(Event.at)).where(Event.ticket_id == Ticket.id, *_noticeable(staff)).correlate(Ticket).scalar_subquery()
     return (
         select(
             Ticket,
             Queue.name.label("queue"),
             owner.name.label("owner"),
             Contact.name.label("requester"),
+            _email_of(Ticket.requester_id).label("email"),
             Organization.name.label("organization"),
-            email.label("email"),
             updated.label("updated_at"),
         )
         .join(Queue, Queue.id == Ticket.queue_id)
@@ -299,11 +319,11 @@ def _rows(who: Principal) -> Select[Any]:
 
 def shown(who: Principal, ticket_id: int) -> TicketShown:
     """One ticket as `who` is shown it."""
-    return _shown(who, db.session().execute(_rows(who).where(Ticket.id == ticket_id)).one())
+    row: Any = db.session().execute(_rows(who.staff).where(Ticket.id == ticket_id)).one()
+    return _shown(who, row.Ticket, Beside(*row[1:]))
 
 
-def _shown(who: Principal, row: Any) -> TicketShown:
-    one: Ticket = row.Ticket
+def _shown(who: Principal, one: Ticket, beside: Beside) -> TicketShown:
     staff = who.staff
     return TicketShown(
         number=one.number,
@@ -312,14 +332,14 @@ def _shown(who: Principal, row: Any) -> TicketShown:
         priority=one.priority,
         channel=one.channel,
         language=one.language,
-        queue=Named(id=one.queue_id, name=row.queue) if staff else None,
-        assignee=Named(id=one.assignee_id, name=row.owner) if one.assignee_id is not None else None,
-        requester=RequesterShown(id=one.requester_id, name=row.requester, email=row.email),
-        organization=Named(id=one.organization_id, name=row.organization) if one.organization_id is not None else None,
+        queue=Named(id=one.queue_id, name=beside.queue) if staff else None,
+        assignee=Named(id=one.assignee_id, name=beside.owner or "") if one.assignee_id is not None else None,
+        requester=RequesterShown(id=one.requester_id, name=beside.requester, email=beside.email),
+        organization=Named(id=one.organization_id, name=beside.organization or "") if one.organization_id is not None else None,
         snippet=one.snippet if staff else None,
         messages_count=one.messages_count if staff else None,
         opened_at=one.opened_at,
-        updated_at=row.updated_at or one.opened_at,
+        updated_at=beside.updated_at or one.opened_at,
         last_message_at=one.last_message_at,
         waiting_since=one.waiting_since,
         first_reply_at=one.first_reply_at,
@@ -336,44 +356,53 @@ def _shown(who: Principal, row: Any) -> TicketShown:
 # --- opening and changing ---------------------------------------------------------------------------------------------
 
 
-def _requester(who: Principal, sent: NewTicket) -> Contact:
-    """Whose request it is: the one named, or the customer whose token it is."""
-    session = db.session()
+def _requester(who: Principal, sent: NewTicket) -> tuple[Contact, str | None]:
+    """Whose request it is, with their address: the one named, or the customer whose token it is."""
     named = sent.requester
     if not who.staff:
-        mine = session.get(Contact, who.contact_id) if who.contact_id is not None else None
-        require(mine is not None and (named is None or (named.id == mine.id)))
-        assert mine is not None
-        return mine
+        require(who.contact_id is not None and (named is None or named.id == who.contact_id))
+        return _known(who.contact_id or 0)
     if named is None:
         raise Invalid(fields={"requester": _("This field is needed.")})
     if named.id is not None:
-        known = session.get(Contact, named.id)
-        if known is None or known.erased_at is not None:
-            raise Invalid(fields={"requester.id": _("There is no such customer.")})
-        return contacts.canonical(known)
+        return _known(named.id)
     try:
-        return contacts.by_email(named.email or "", name=named.name, language=named.language, by=web.current_actor())
+        found = contacts.by_email(named.email or "", name=named.name, language=named.language, by=web.current_actor())
     except addresses.UnusableAddress as wrong:
         raise Invalid(fields={"requester.email": wrong.detail}) from wrong
+    db.session().flush()
+    return found, contacts.email_of(found.id)
 
 
-def _place(who: Principal, inbox_id: int | None) -> Inbox:
-    """The inbox it arrives in: the chosen one, the API's, or else the portal's. An agent opens tickets where they work."""
-    usable = select(Inbox).where(Inbox.active)
-    if who.staff and not who.leads:
-        usable = usable.where(Inbox.queue_id.in_(who.queues))
+def _known(contact_id: int) -> tuple[Contact, str | None]:
+    row = db.session().execute(_CUSTOMER, {"id": contact_id}).first()
+    if row is None:
+        raise Invalid(fields={"requester.id": _("There is no such customer.")})
+    found, email = row
+    speaker = contacts.canonical(found)
+    return speaker, email if speaker is found else contacts.email_of(speaker.id)
+
+
+_CUSTOMER = select(Contact, _email_of(Contact.id).label("email")).where(Contact.id == bindparam("id"), Contact.erased_at.is_(None))
+
+
+def _place(who: Principal, inbox_id: int | None) -> tuple[Inbox, Queue]:
+    """The inbox it arrives in, with its queue: the chosen one, the API's, or else the portal's. An agent opens tickets where they work."""
+    usable = _INBOXES if who.leads or not who.staff else _INBOXES.where(Inbox.queue_id.in_(who.queues))
     if inbox_id is not None:
         require(who.staff)
-        place = db.session().scalar(usable.where(Inbox.id == inbox_id))
-        if place is None:
+        chosen = db.session().execute(usable.where(Inbox.id == inbox_id)).first()
+        if chosen is None:
             raise Invalid(fields={"inbox_id": _("There is no such inbox among those of your queues.")})
-        return place
-    own_doors = usable.where(Inbox.channel.in_((Channel.API, Channel.PORTAL))).order_by(Inbox.channel, Inbox.id)  # "api" before "portal"
-    place = db.session().scalar(own_doors.limit(1))
-    if place is None:
+        return chosen[0], chosen[1]
+    own_door = db.session().execute(usable.where(Inbox.channel.in_((Channel.API, Channel.PORTAL))).limit(1)).first()
+    if own_door is None:
         raise Invalid(fields={"inbox_id": _("There is no inbox for the API among those of your queues. Choose one.")})
-    return place
+    return own_door[0], own_door[1]
+
+
+#: In the order of preference: "api" comes before "portal".
+_INBOXES = select(Inbox, Queue).join(Queue, Queue.id == Inbox.queue_id).where(Inbox.active).order_by(Inbox.channel, Inbox.id)
 
 
 def _for(who: Principal, customer: Contact) -> Actor:
