@@ -32,7 +32,7 @@ class Category(Base):
 
 
 class Article(Base):
-    """One piece of knowledge in one or more languages. `changed` is the knowledge base's revision at the last change: the index follows it."""
+    """One piece of knowledge in one or more languages. `changed` is the knowledge base's revision at its last change: the index follows."""
 
     __tablename__ = "article"
 

@@ -1,7 +1,7 @@
 """Links that open one ticket for one person: in mails, on the confirmation page, in the answer to "send me a fresh link".
 
-A link is signed, ends after `preferences().link_valid_days`, stops when the ticket's `link_epoch` is raised (`lifecycle.revoke_links`), and counts
-only while its holder takes part in the ticket.
+A link is signed, ends after `preferences().link_valid_days`, stops when the ticket's `link_epoch` is raised (`lifecycle.revoke_links`),
+and counts only while its holder takes part in the ticket.
 """
 
 from __future__ import annotations
