@@ -14,7 +14,7 @@ from helpdesk.agents import queries as agents_queries
 from helpdesk.auth import Role
 from helpdesk.crm import profile, timeline
 from helpdesk.crm.models import Contact, Identity
-from helpdesk.tickets import queries
+from helpdesk.tickets import policy, queries
 from helpdesk.tickets.models import Priority, Queue, Status, Ticket, unsolved
 
 bp = Blueprint("agents", __name__)
@@ -156,8 +156,9 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
 def customer(contact: Contact) -> dict[str, Any]:
     """The card beside the thread: who, how to reach them, how they feel, what else they asked."""
     session = db.session()
-    recent = select(Ticket).where(Ticket.requester_id == contact.id).order_by(Ticket.last_message_at.desc()).limit(5)
-    open_ones = select(Ticket).where(Ticket.requester_id == contact.id, unsolved())
+    seen = (Ticket.requester_id == contact.id, policy.visible(web.principal()))
+    recent = select(Ticket).where(*seen).order_by(Ticket.last_message_at.desc()).limit(6)
+    open_ones = select(Ticket).where(*seen, unsolved())
     return {
         "contact": contact,
         "identities": list(session.scalars(select(Identity).where(Identity.contact_id == contact.id).order_by(Identity.id))),
