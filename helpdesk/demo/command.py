@@ -34,8 +34,9 @@ NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SMTP_URL")
 @click.option("--reset", is_flag=True, help="Delete the demo's data and start over.")
 @click.option("--traffic", is_flag=True, help="Let invented customers write and invented agents answer all the time.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--tickets", default=300, hidden=True, type=click.IntRange(10, 5000), help="How many tickets to make.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
-def demo(reset: bool, traffic: bool, host: str, port: int) -> None:
+def demo(reset: bool, traffic: bool, host: str, port: int, tickets: int) -> None:
     """Look around in a desk with a sample company.
 
     The first start makes people, articles and sixty days of tickets in HELPDESK_DATA (default: ./demo-data); later starts keep what you
@@ -61,7 +62,7 @@ def demo(reset: bool, traffic: bool, host: str, port: int) -> None:
         log_to_stderr(settings.log_level)
         logging.getLogger("kombu.connection").setLevel(logging.ERROR)  # the memory broker has no host name, and that is all right
         app = desk(settings)
-        told = prepare(app, folder)
+        told = prepare(app, folder, tickets)
 
         def beside(parts: Any) -> None:
             parts.add("postbox", postbox.stop)
@@ -167,7 +168,7 @@ def desk(settings: Settings) -> Any:
     return app
 
 
-def prepare(app: Any, folder: Path) -> str:
+def prepare(app: Any, folder: Path, tickets: int) -> str:
     """Make the sample company if it is not there yet; what was done, in words."""
     from helpdesk.demo import seed
 
@@ -176,7 +177,7 @@ def prepare(app: Any, folder: Path) -> str:
     click.echo("Making the sample company (once, some seconds) …")
     (folder / MARK).write_text(UNFINISHED + "\n")
     with app.app_context():
-        made = seed.fill(lambda done: click.echo(f"  {done}"))
+        made = seed.fill(lambda done: click.echo(f"  {done}"), tickets=tickets)
     (folder / MARK).write_text(READY + "\n")
     return (
         f"Made in {made.seconds:.1f} s: {made.customers} customers, {made.articles} articles, {made.tickets} tickets with "

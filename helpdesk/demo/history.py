@@ -255,7 +255,7 @@ class Storyteller:
         return self.made.inboxes.get((case.scenario.queue, case.channel)) or self.made.inboxes["support", case.channel]
 
     def _able(self, case: Case) -> list[Colleague]:
-        loads = dict(db.session().execute(select(AgentProfile.user_id, AgentProfile.load)).tuples().all())
+        loads = dict(db.session().execute(select(AgentProfile.user_id, AgentProfile.load)).all())
         language = "Russian" if case.person.language == "ru" else "English"
         able = [colleague for colleague in self.agents.values() if case.scenario.queue in colleague.queues]
         return sorted(able, key=lambda one: (one.speaks.get(language, 0) < 2, loads[self.made.staff[one.name]], self.rng.random()))

@@ -2,8 +2,8 @@
 
 One thread beside the server, a deed every second or two, each through the verbs in a transaction of its own. It looks at the database
 before each deed and remembers nothing, so it goes on after a restart and never grows. An agent as whom a real person has a screen open is
-left alone, and so are customers whom no one invented. The stock of open work pulls towards a middle: much of it and the agents hurry, little
-and the customers do.
+left alone, and so are customers whom no one invented. The stock of open work pulls towards a middle: much of it and the agents hurry,
+little and the customers do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import random
 import smtplib
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -88,7 +87,7 @@ class Traffic:
         """Do at most one deed of each side; what was done, for tests and the log."""
         if not self._agents:
             self._meet()
-        now = time.monotonic()
+        now = clock.now().timestamp()
         if now >= self._next_beat:
             self._next_beat = now + BEAT_S
             self._beat()
@@ -120,7 +119,7 @@ class Traffic:
 
     def _beat(self) -> None:
         """Keep the invented agents present; now and then one has a coffee."""
-        now = time.monotonic()
+        now = clock.now().timestamp()
         with db.transaction():
             for user_id in self._free_agents():
                 if self._away_until.get(user_id, 0.0) <= now and self._rng.random() < 0.012:
@@ -150,7 +149,7 @@ class Traffic:
 
     def _answer(self) -> bool:
         """One agent answers the customer who has waited longest for them, if it is time."""
-        now = time.monotonic()
+        now = clock.now().timestamp()
         able = [
             user_id
             for user_id in self._free_agents()
@@ -182,7 +181,7 @@ class Traffic:
     def _request(self) -> bool:
         """Somebody new writes: by mail through the listener, or by the portal."""
         stock = self._open_count()
-        self._next_request = time.monotonic() + self._rng.uniform(6, 16) * (1 if stock < STOCK else 3)
+        self._next_request = clock.now().timestamp() + self._rng.uniform(6, 16) * (1 if stock < STOCK else 3)
         with db.read() as session:
             tickets = session.scalar(select(func.count()).select_from(Ticket)) or 0
         if stock >= FULL or tickets >= MOST_TICKETS or not self._customers:
