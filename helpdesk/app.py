@@ -20,7 +20,7 @@ from flask_login import current_user
 from flask_security import Security
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from helpdesk import config, db, events, files, links, live, web
@@ -242,6 +242,8 @@ def _refuse(wrong: Exception) -> Response:
         answer = make_response(render_template("errors/error.html", status=status, title=title, detail=detail, fields=fields), status)
     if isinstance(wrong, TooMany):
         answer.headers["Retry-After"] = str(wrong.retry_after)
+    if isinstance(wrong, MethodNotAllowed) and wrong.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(wrong.valid_methods))
     return answer
 
 
