@@ -2,7 +2,8 @@
 
     .venv/bin/python bench/desk.py [--scaled] [--tickets 200]
 
-Starts a desk of its own, opens an agent's page in Chromium, creates tickets over REST and reads from the page when each became visible. Beside
+Starts a desk of its own, opens an agent's page in Chromium, creates tickets over REST and reads from the page when each became
+visible. Beside
 each rate stands that of a floor measured in the same minute: bare durable transactions of one row on the same disk. Figures drift with
 the machine; the ratios do not.
 """
@@ -74,7 +75,8 @@ def prepare(desk: RunningDesk) -> str:
     with db.transaction() as session:
         prefer(presence_ttl_s=3600, acknowledge=False)
         session.get_one(AgentProfile, desk.people.alice).capacity = 10**6
-        _, secret = tokens.issue(session.get_one(User, desk.people.ada), "bench", ["tickets:write", "contacts:write"], valid=None, by=SYSTEM)
+        ada = session.get_one(User, desk.people.ada)
+        _, secret = tokens.issue(ada, "bench", ["tickets:write", "contacts:write"], valid=None, by=SYSTEM)
     people.arrives(desk.people.alice)
     return secret
 
@@ -119,9 +121,12 @@ def created(desk: RunningDesk, token: str, clients: int, tickets: int) -> None:
     """Tickets per second and the CPU each took, routing and mail included, beside the floor."""
     floor = bare(clients, tickets)
     before, begun = cpu(desk), time.perf_counter()
-    threads = [
-        threading.Thread(target=lambda start=start: [create(desk, token, f"Load {n}", n) for n in range(start, tickets, clients)]) for start in range(clients)
-    ]
+
+    def load(start: int) -> None:
+        for number in range(start, tickets, clients):
+            create(desk, token, f"Load {number}", number)
+
+    threads = [threading.Thread(target=load, args=(start,)) for start in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -129,7 +134,8 @@ def created(desk: RunningDesk, token: str, clients: int, tickets: int) -> None:
     rate = tickets / (time.perf_counter() - begun)
     time.sleep(2)
     each = (cpu(desk) - before) * 1000 / tickets
-    say(f"created per s, {clients} clients", rate, f"{each:.1f} ms CPU each with everything that follows; floor {floor:.0f}/s; ratio {rate / floor:.3f}")
+    more = f"{each:.1f} ms CPU each with all that follows; floor {floor:.0f}/s; ratio {rate / floor:.3f}"
+    say(f"created per s, {clients} clients", rate, more)
 
 
 def bare(writers: int, rows: int) -> float:

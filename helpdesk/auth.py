@@ -1,6 +1,7 @@
 """Who may come in, and what they are here: users, roles, tokens, single-use links, and the principal that every policy asks about.
 
-Flask-Security keeps passwords (argon2) and sessions; the desk's own transaction keeps its rows, so its datastore only flushes. Policies live
+Flask-Security keeps passwords (argon2) and sessions; the desk's own transaction keeps its rows, so its datastore only flushes.
+Policies live
 beside their objects (`tickets.policy`, `kb.policy`, …) and take a Principal; pages, REST and socket rooms call the same function.
 """
 
@@ -42,15 +43,18 @@ LEADS = (Role.ADMIN, Role.SUPERVISOR)
 
 
 @dataclass(frozen=True)
-class NamedRole(RoleMixin):  # type: ignore[misc]
+class NamedRole(RoleMixin):
     """A role as Flask-Security wants to see it."""
 
     name: str
     permissions: list[str] = field(default_factory=list)
 
 
-class User(Base, UserMixin):  # type: ignore[misc]
-    """Somebody who signs in: a colleague, or a customer with an account. `fs_uniquifier` names all their sessions: changing it ends them."""
+class User(Base, UserMixin):
+    """Somebody who signs in: a colleague, or a customer with an account.
+
+    `fs_uniquifier` names all their sessions: changing it ends them.
+    """
 
     __tablename__ = "user"
 
@@ -68,11 +72,11 @@ class User(Base, UserMixin):  # type: ignore[misc]
     density: Mapped[str] = mapped_column(String(11), default="comfortable")
     time_zone: Mapped[str] = mapped_column(String(50), default="")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    last_login_at: Mapped[datetime | None]
+    last_login_at: Mapped[datetime | None]  # type: ignore[assignment]
     version: Mapped[int] = mapped_column(default=1)
 
     @property
-    def roles(self) -> list[NamedRole]:
+    def roles(self) -> list[RoleMixin]:
         return [NamedRole(str(self.role))]
 
     @roles.setter
@@ -126,7 +130,7 @@ class SignInTry(Base):
     __table_args__ = (Index("ix_sign_in_try_who", "who", "at"),)
 
 
-class Datastore(UserDatastore):  # type: ignore[misc]
+class Datastore(UserDatastore):
     """Flask-Security's view of our users. It would commit by itself; here the edge does."""
 
     def __init__(self) -> None:
@@ -198,7 +202,8 @@ def require(allowed: bool) -> None:
         raise Forbidden
 
 
-# --- secrets that travel -------------------------------------------------------------------------------------------------------------------
+# --- secrets that travel
+# -------------------------------------------------------------------------------------------------------------------
 
 
 def hashed(secret: str) -> str:
@@ -207,7 +212,9 @@ def hashed(secret: str) -> str:
 
 
 def issue_link(user: User, purpose: str, *, valid: timedelta) -> str:
-    """Make a single-use secret for `purpose` (invite, reset, signin) and return it; earlier unused ones of the same purpose stop working."""
+    """Make a single-use secret for `purpose` (invite, reset, signin) and return it; earlier unused ones of the same purpose
+    stop working.
+    """
     session = db.session()
     session.execute(
         delete(OneTimeLink).where(OneTimeLink.user_id == user.id, OneTimeLink.purpose == purpose, OneTimeLink.used_at.is_(None))
@@ -254,11 +261,15 @@ def _link(secret: str, purpose: str) -> OneTimeLink:
     return link
 
 
-# --- sign-in tries ---------------------------------------------------------------------------------------------------------------------------
+# --- sign-in tries
+# ---------------------------------------------------------------------------------------------------------------------------
 
 
 def tries_left(*who: str) -> None:
-    """Raise TooMany when one of the names (account, address) has failed five times within fifteen minutes. The names are hashed before they are stored."""
+    """Raise TooMany when one of the names (account, address) has failed five times within fifteen minutes.
+
+    The names are hashed before they are stored.
+    """
     since = clock.now() - TRIES_WINDOW
     for name in who:
         limit = TRIES if "@" in name else TRIES * 10

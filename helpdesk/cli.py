@@ -1,4 +1,6 @@
-"""`helpdesk`: every command, with help, progress on long work, and exit codes: 0 done, 1 refused or failed, 2 called wrongly, 3 settings unusable."""
+"""`helpdesk`: every command, with help, progress on long work, and exit codes: 0 done, 1 refused or failed, 2 called wrongly, 3
+settings unusable.
+"""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@ from a secret, an SQL text or a stack.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 
-Words = str | LazyString
+Words: TypeAlias = str | LazyString
 
 
 class HelpdeskError(Exception):

@@ -1,6 +1,7 @@
 """One table for what happened, one for what is to be done about it.
 
-`record(fact)` writes an Event and, in the same transaction, one Delivery per `@reaction` declared for that fact. What must be true at once is a
+`record(fact)` writes an Event and, in the same transaction, one Delivery per `@reaction` declared for that fact. What must be
+true at once is a
 plain call inside the verb; what only refreshes screens hangs on `published`; everything that may fail, wait, or belongs to a package
 above is a reaction, run by `helpdesk.worker` at least once and in no promised order.
 """
@@ -23,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
-from helpdesk.db import Base
+from helpdesk.db import Base, where
 
 Lane = Literal["hot", "io", "heavy"]
 Newcomer = Literal["keep", "move", "advance"]
@@ -32,7 +33,10 @@ F = TypeVar("F")
 
 
 class Event(Base):
-    """Something that happened. Append-only; ids, enumerations and numbers only, never text or addresses, so that erasing a person leaves it alone."""
+    """Something that happened.
+
+    Append-only; ids, enumerations and numbers only, never text or addresses, so that erasing a person leaves it alone.
+    """
 
     __tablename__ = "event"
 
@@ -89,21 +93,18 @@ class Delivery(Base):
             "reaction",
             "key",
             unique=True,
-            sqlite_where=text(_UNCLAIMED),
-            postgresql_where=text(_UNCLAIMED),
+            **where(_UNCLAIMED),
         ),
-        Index("ix_delivery_due", "lane", "due_at", sqlite_where=text(_LIVE), postgresql_where=text(_LIVE)),
+        Index("ix_delivery_due", "lane", "due_at", **where(_LIVE)),
         Index(
             "ix_delivery_parked",
             "parked_at",
-            sqlite_where=text("parked_at IS NOT NULL"),
-            postgresql_where=text("parked_at IS NOT NULL"),
+            **where("parked_at IS NOT NULL"),
         ),
         Index(
             "ix_delivery_done",
             "done_at",
-            sqlite_where=text("done_at IS NOT NULL"),
-            postgresql_where=text("done_at IS NOT NULL"),
+            **where("done_at IS NOT NULL"),
         ),
     )
 
@@ -115,7 +116,10 @@ _facts: dict[str, type] = {}
 
 @dataclass_transform(frozen_default=True)
 def event(cls: type[F]) -> type[F]:
-    """Declare a fact the desk can state. Its fields are ids, enumerations, numbers and one `by: Actor`. Its stored name is its class name in snake_case."""
+    """Declare a fact the desk can state.
+
+    Its fields are ids, enumerations, numbers and one `by: Actor`. Its stored name is its class name in snake_case.
+    """
     made = dataclass(frozen=True)(cls)
     _facts[stored_name(made)] = made
     return made
@@ -152,7 +156,7 @@ class Outside:
     """
 
     call: Callable[[], Any]
-    then: Callable[[Any], None]
+    then: Callable[[Any], object]
 
 
 @dataclass(frozen=True)
@@ -206,7 +210,8 @@ def reaction(
 ) -> Callable[[Callable[[Any], Outside | None]], Callable[[Any], Outside | None]]:
     """Declare that a function answers `fact`, in its own transaction, at least once.
 
-    `key` makes rows collapse: among those nobody has claimed yet one per key stays, and `newcomer` says what a later one does to its `due_at`:
+    `key` makes rows collapse: among those nobody has claimed yet one per key stays, and `newcomer` says what a later one does to
+    its `due_at`:
     keep (the first stays), move (the later time counts), advance (the earlier counts). Without a key each event gets its own row.
     `when` looks at the fact alone, while it is recorded, and spares deliveries that would have nothing to do.
     `attempts` are made with growing pauses, then the row is parked where an administrator sees it.
@@ -312,7 +317,7 @@ def _insert_deliveries(unit: db.Unit) -> None:
     for newcomer in ("keep", "move", "advance"):
         chosen = [row for made, row in rows if made.newcomer == newcomer]
         if chosen:
-            put(chosen, newcomer)  # type: ignore[arg-type]
+            put(chosen, newcomer)
 
 
 def put(rows: list[dict[str, Any]], newcomer: Newcomer = "keep") -> None:

@@ -1,6 +1,7 @@
 """How often one address may do a thing that costs us something: a form, a fresh link, a vote.
 
-Counted in Redis where there is one, in memory otherwise. A counter that does not answer refuses nobody: losing a customer's request is worse
+Counted in Redis where there is one, in memory otherwise. A counter that does not answer refuses nobody: losing a customer's
+request is worse
 than one too many.
 """
 

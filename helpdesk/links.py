@@ -1,6 +1,7 @@
 """Signed links: what leaves the desk grants exactly one thing, for a while, and can be taken back.
 
-The first secret key signs, every key verifies, so keys can be rotated. A ticket link carries the ticket's `link_epoch`: raising that revokes
+The first secret key signs, every key verifies, so keys can be rotated. A ticket link carries the ticket's `link_epoch`: raising
+that revokes
 all links given so far.
 """
 

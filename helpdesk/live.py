@@ -1,6 +1,7 @@
 """What moves on open screens: Socket.IO rooms, who may watch them, and pushes after a commit.
 
-The socket is a hint, the database is the truth. A push happens after the commit, best effort; each carries its room's revision counted by the
+The socket is a hint, the database is the truth. A push happens after the commit, best effort; each carries its room's revision
+counted by the
 process that sent it, a heartbeat repeats the last one, and a screen that sees a gap fetches its page again. Rooms are small: a queue, a
 ticket, a person. Joining one asks the same policy as the page, and asks again when rights change.
 
@@ -61,7 +62,10 @@ def room(prefix: str) -> Callable[[MayWatch], MayWatch]:
 
 
 def shows(*facts: type) -> Callable[[Shower], Shower]:
-    """Declare what is drawn anew when these facts were committed. Called with all of them at once, inside db.read() and a request context."""
+    """Declare what is drawn anew when these facts were committed.
+
+    Called with all of them at once, inside db.read() and a request context.
+    """
 
     def declare(show: Shower) -> Shower:
         _showers.append((facts, show))
@@ -198,7 +202,10 @@ def start(
     message_queue: str | None,
     async_mode: str,
 ) -> None:
-    """Bind sockets to the application. `who` reads principal and session name from the handshake, `again` reads them anew later (None: gone)."""
+    """Bind sockets to the application.
+
+    `who` reads principal and session name from the handshake, `again` reads them anew later (None: gone).
+    """
     global _artist, _who, _again
     _who, _again = who, again
     origins = app.config["HELPDESK"].base_url
@@ -227,19 +234,19 @@ def request_host() -> str:
         return ""
 
 
-@socketio.on("connect")
+@socketio.on("connect")  # type: ignore[untyped-decorator]
 def _connect(_auth: Any = None) -> bool:
     principal, uniquifier = _who()
     _watchers[request.sid] = Watcher(principal, uniquifier)  # type: ignore[attr-defined]
     return True
 
 
-@socketio.on("disconnect")
+@socketio.on("disconnect")  # type: ignore[untyped-decorator]
 def _disconnect(*_reason: Any) -> None:
     _watchers.pop(request.sid, None)  # type: ignore[attr-defined]
 
 
-@socketio.on("watch")
+@socketio.on("watch")  # type: ignore[untyped-decorator]
 def _watch(message: Any) -> dict[str, Any]:
     """Join a room, if its policy lets this person: {room, token?} → {ok} with a constant refusal that tells nothing about what exists."""
     watcher = _watchers.get(request.sid)  # type: ignore[attr-defined]
@@ -252,7 +259,7 @@ def _watch(message: Any) -> dict[str, Any]:
     return {"ok": True}
 
 
-@socketio.on("unwatch")
+@socketio.on("unwatch")  # type: ignore[untyped-decorator]
 def _unwatch(message: Any) -> dict[str, Any]:
     name = str(message.get("room", "")) if isinstance(message, dict) else ""
     watcher = _watchers.get(request.sid)  # type: ignore[attr-defined]
@@ -261,7 +268,7 @@ def _unwatch(message: Any) -> dict[str, Any]:
     return {"ok": True}
 
 
-@socketio.on("alive")
+@socketio.on("alive")  # type: ignore[untyped-decorator]
 def _heartbeat(message: Any = None) -> dict[str, Any]:
     watcher = _watchers.get(request.sid)  # type: ignore[attr-defined]
     if watcher is not None and watcher.principal.user_id is not None:
@@ -271,7 +278,7 @@ def _heartbeat(message: Any = None) -> dict[str, Any]:
     return {"ok": True, "now": clock.now().timestamp()}
 
 
-@socketio.on_error_default
+@socketio.on_error_default  # type: ignore[untyped-decorator]
 def _failed(wrong: Exception) -> dict[str, Any]:
     log.exception("a socket message failed", exc_info=wrong)
     return {"ok": False, "error": "not now"}

@@ -1,6 +1,7 @@
 """Starts and stops the desk's processes.
 
-Embedded, one gevent process carries everything: pages, sockets, mail intake, a Celery worker and beat in threads. Scaled, gunicorn runs several of
+Embedded, one gevent process carries everything: pages, sockets, mail intake, a Celery worker and beat in threads. Scaled,
+gunicorn runs several of
 them and Celery its own. Standard library modules are patched for gevent only here, before anything else is imported (see `cli`).
 """
 
@@ -149,9 +150,7 @@ def serve_embedded(
     from gevent.pywsgi import WSGIServer
 
     parts = start_parts(app, settings, mail=True)
-    server = WSGIServer(
-        listener, application=Nodelay(app), handler_class=handler_class(), log=None, error_log=log
-    )
+    server = WSGIServer(listener, application=Nodelay(app), handler_class=handler_class(), log=None, error_log=log)
     done = gevent.event.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(sign, done.set)
@@ -202,7 +201,9 @@ def _settle() -> None:
 
 
 def stop(server: Any, parts: Parts) -> None:
-    """End within seconds even with open sockets: what was acknowledged is in the database, everything else is done again by whoever comes next."""
+    """End within seconds even with open sockets: what was acknowledged is in the database, everything else is done again by
+    whoever comes next.
+    """
     from helpdesk import db
 
     threading.Thread(target=_end_anyway, daemon=True).start()

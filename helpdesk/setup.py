@@ -10,7 +10,10 @@ from helpdesk.tickets.models import Channel, Inbox, Queue
 
 
 def first_records() -> bool:
-    """Make the first queue, the portal's and the API's inboxes and the knowledge base's counter, where missing. Whether anything was made."""
+    """Make the first queue, the portal's and the API's inboxes and the knowledge base's counter, where missing.
+
+    Whether anything was made.
+    """
     session = db.session()
     made = False
     if session.get(KbState, 1) is None:

@@ -97,7 +97,10 @@ def _housekeeping() -> None:
 
 
 def hand_over(celery: Celery) -> Callable[[str], None]:
-    """What a clerk does with the lanes it does not drain itself. A broker that is away costs a moment's latency: the sweep finds the rows."""
+    """What a clerk does with the lanes it does not drain itself.
+
+    A broker that is away costs a moment's latency: the sweep finds the rows.
+    """
 
     def send(lane: str) -> None:
         try:

@@ -86,7 +86,9 @@ def own_edge(view: V) -> V:
 
 
 def later(call: Callable[[], None]) -> None:
-    """What reading leaves behind (a search log, last seen): done after the response, in its own small transaction, dropped if that fails."""
+    """What reading leaves behind (a search log, last seen): done after the response, in its own small transaction, dropped if
+    that fails.
+    """
     if not has_request_context():
         return
     waiting: list[Callable[[], None]] | None = getattr(g, "later", None)

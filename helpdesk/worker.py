@@ -1,7 +1,7 @@
 """Runs due deliveries. Who runs them and what wakes them:
 
-- hot lane: the process that committed drains it at once, one drain at a time with an "again" mark, so that nothing polls between a ticket and an
-  agent's screen;
+- hot lane: the process that committed drains it at once, one drain at a time with an "again" mark, so that nothing polls between
+  a ticket and an agent's screen;
 - io and heavy lanes: Celery tasks (in threads of the server when embedded, worker processes when scaled);
 - later: a timer in every process sleeps until the earliest `due_at`; Celery beat's sweep only repairs what a dead process left.
 
@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -240,12 +241,14 @@ class Lane:
 
 
 class Clerk:
-    """This process's part in running deliveries: drains the hot lane itself (if `hot_here`), hands the rest to `hand_over`, sleeps until something is due."""
+    """This process's part in running deliveries: drains the hot lane itself (if `hot_here`), hands the rest to `hand_over`,
+    sleeps until something is due.
+    """
 
     def __init__(self, hand_over: Callable[[str], None], *, hot_here: bool = True) -> None:
         self._lanes = {"hot": Lane("hot", (lambda: drain("hot")) if hot_here else (lambda: hand_over("hot")))}
         for name in ("io", "heavy"):
-            self._lanes[name] = Lane(name, lambda lane=name: hand_over(lane), rest_s=HAND_OVER_REST_S)
+            self._lanes[name] = Lane(name, partial(hand_over, name), rest_s=HAND_OVER_REST_S)
         self._wake = threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None

@@ -1,6 +1,7 @@
 """The people of the tests, and the small company they work for. They appear in every test as themselves:
 
-Alice and Bob answer tickets in the queue Support (Alice speaks Russian and English, Bob English), Eve answers in another queue, Billing; Dana
+Alice and Bob answer tickets in the queue Support (Alice speaks Russian and English, Bob English), Eve answers in another queue,
+Billing; Dana
 supervises, Ada administrates. Carol (English) and Oleg (Russian) are customers.
 """
 

@@ -147,7 +147,10 @@ def withdraw_offer(item: WorkItem, state: OfferState = OfferState.WITHDRAWN) -> 
 
 
 def hold(ticket_id: int, *users: int) -> WorkItem | None:
-    """The ticket's live item, locked in the house's order: the agents concerned by id, then the item. Raises Conflict when it changed hands meanwhile."""
+    """The ticket's live item, locked in the house's order: the agents concerned by id, then the item.
+
+    Raises Conflict when it changed hands meanwhile.
+    """
     session = db.session()
     peek = session.execute(
         select(WorkItem.id, WorkItem.user_id).where(WorkItem.ticket_id == ticket_id, WorkItem.state != ItemState.DONE)

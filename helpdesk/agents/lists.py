@@ -1,6 +1,7 @@
 """The ticket lists of the workspace: which exist, what belongs to which, one page of one, and the counts beside their names.
 
-A list is named by a key that the page and the pushes share: `mine:7`, `queue:2`, `unassigned`, `all`, `solved`. Rows are sorted by the newest
+A list is named by a key that the page and the pushes share: `mine:7`, `queue:2`, `unassigned`, `all`, `solved`. Rows are sorted
+by the newest
 message and paged by keyset on a partial index of what is unsolved, so that closed tickets weigh nothing.
 """
 
@@ -84,7 +85,7 @@ def count(who: Principal, key: str) -> str:
     return capped(_select(who, key, Filters()))
 
 
-def capped(found: Select[tuple[Ticket]]) -> str:
+def capped(found: Select[Ticket]) -> str:
     some = found.with_only_columns(Ticket.id).order_by(None).limit(COUNTED).subquery()
     number = db.session().scalar(select(func.count()).select_from(some)) or 0
     return "999+" if number >= COUNTED else str(number)
@@ -103,7 +104,7 @@ def queues_by_id() -> dict[int, Queue]:
     return {queue.id: queue for queue in db.session().scalars(select(Queue))}
 
 
-def _select(who: Principal, key: str, filters: Filters) -> Select[tuple[Ticket]]:
+def _select(who: Principal, key: str, filters: Filters) -> Select[Ticket]:
     found = select(Ticket).where(policy.visible(who), Ticket.merged_into_id.is_(None), _belongs(key, filters))
     if filters.priority in set(Priority):
         found = found.where(Ticket.priority == Priority(filters.priority))

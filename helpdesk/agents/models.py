@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from helpdesk import clock
-from helpdesk.db import Base
+from helpdesk.db import Base, where
 
 
 class PresenceState(enum.StrEnum):
@@ -63,7 +62,10 @@ class Skill(Base):
 
 
 class AgentProfile(Base):
-    """What an agent can carry. `load` counts the weights of held, offered and wrapped-up work assigned by routing, guarded against `capacity`."""
+    """What an agent can carry.
+
+    `load` counts the weights of held, offered and wrapped-up work assigned by routing, guarded against `capacity`.
+    """
 
     __tablename__ = "agent_profile"
 
@@ -126,7 +128,10 @@ class Signature(Base):
 
 
 class WorkItem(Base):
-    """Work that waits for, or holds, an agent. Ordered by (tier, vkey, enqueued_at, id); `vkey` is epoch milliseconds and does not depend on now."""
+    """Work that waits for, or holds, an agent.
+
+    Ordered by (tier, vkey, enqueued_at, id); `vkey` is epoch milliseconds and does not depend on now.
+    """
 
     __tablename__ = "work_item"
 
@@ -146,10 +151,10 @@ class WorkItem(Base):
     why: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (
-        Index("uq_work_item_live", "ticket_id", "channel", unique=True, sqlite_where=sql("state <> 'done'"), postgresql_where=sql("state <> 'done'")),
-        Index("ix_work_item_head", "signature_id", "tier", "vkey", "enqueued_at", "id", sqlite_where=sql("state = 'waiting'"), postgresql_where=sql("state = 'waiting'")),
-        Index("ix_work_item_user", "user_id", sqlite_where=sql("state IN ('offered','assigned')"), postgresql_where=sql("state IN ('offered','assigned')")),
-        Index("ix_work_item_queue", "queue_id", "enqueued_at", sqlite_where=sql("state = 'waiting'"), postgresql_where=sql("state = 'waiting'")),
+        Index("uq_work_item_live", "ticket_id", "channel", unique=True, **where("state <> 'done'")),
+        Index("ix_work_item_head", "signature_id", "tier", "vkey", "enqueued_at", "id", **where("state = 'waiting'")),
+        Index("ix_work_item_user", "user_id", **where("state IN ('offered','assigned')")),
+        Index("ix_work_item_queue", "queue_id", "enqueued_at", **where("state = 'waiting'")),
     )  # fmt: skip
 
 
@@ -170,14 +175,17 @@ class Offer(Base):
     why: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (
-        Index("uq_offer_open", "item_id", unique=True, sqlite_where=sql("state IN ('offered','accepted')"), postgresql_where=sql("state IN ('offered','accepted')")),
-        Index("ix_offer_user", "user_id", sqlite_where=sql("state = 'offered'"), postgresql_where=sql("state = 'offered'")),
-        Index("ix_offer_expiry", "expires_at", sqlite_where=sql("state = 'offered'"), postgresql_where=sql("state = 'offered'")),
+        Index("uq_offer_open", "item_id", unique=True, **where("state IN ('offered','accepted')")),
+        Index("ix_offer_user", "user_id", **where("state = 'offered'")),
+        Index("ix_offer_expiry", "expires_at", **where("state = 'offered'")),
     )  # fmt: skip
 
 
 class Assignment(Base):
-    """The period during which one agent owns an item. `how`: offer, automatic, manual, reply, transfer. `counted` says whether it weighs on the guarded load."""
+    """The period during which one agent owns an item.
+
+    `how`: offer, automatic, manual, reply, transfer. `counted` says whether it weighs on the guarded load.
+    """
 
     __tablename__ = "assignment"
 
@@ -197,8 +205,7 @@ class Assignment(Base):
             "uq_assignment_open",
             "item_id",
             unique=True,
-            sqlite_where=sql("ended_at IS NULL"),
-            postgresql_where=sql("ended_at IS NULL"),
+            **where("ended_at IS NULL"),
         ),
         Index("ix_assignment_user", "user_id", "started_at"),
     )
@@ -233,8 +240,7 @@ class Notification(Base):
             "ix_notification_unread",
             "user_id",
             "at",
-            sqlite_where=sql("read_at IS NULL"),
-            postgresql_where=sql("read_at IS NULL"),
+            **where("read_at IS NULL"),
         ),
     )
 

@@ -3,7 +3,8 @@
 - an item begins to wait → the best eligible agent of its queue;
 - an agent becomes free → the best item among the heads of the signatures they may serve.
 
-A match is one transaction: raise the agent's load under its guard (that locks the agent), claim the item by a guarded UPDATE, make the offer or
+A match is one transaction: raise the agent's load under its guard (that locks the agent), claim the item by a guarded UPDATE,
+make the offer or
 the assignment. Whoever loses the race rolls back to before its claim and looks again. The choice itself is `agents.ranking`: this module
 only finds the few candidates and writes down what was decided and why.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -481,7 +482,7 @@ def _states(rows: Sequence[Row[Any]]) -> list[ranking.AgentState]:
     ]
 
 
-def _heads(user_id: int, state: ranking.AgentState) -> dict[int, ranking.ItemHead]:
+def _heads(user_id: int, state: ranking.AgentState) -> dict[Hashable, ranking.ItemHead]:
     """The first waiting item of each signature of the agent's queues, past those that exclude the agent: one index probe each."""
     session = db.session()
     waiting = aliased(WorkItem)

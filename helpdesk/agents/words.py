@@ -55,11 +55,11 @@ def timeline_title(entry: Interaction) -> str:
         case "message":
             return entry.title
         case "rating":
-            return gettext("Rated %(score)s", score=entry.title)
+            return str(gettext("Rated %(score)s", score=entry.title))
         case "call":
-            return gettext("Call: %(title)s", title=entry.title) if entry.title else gettext("Call")
+            return str(gettext("Call: %(title)s", title=entry.title) if entry.title else gettext("Call"))
         case "order":
-            return gettext("Order %(title)s", title=entry.title)
+            return str(gettext("Order %(title)s", title=entry.title))
         case _:
             return entry.title or str(entry.kind)
 

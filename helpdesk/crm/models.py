@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Float, ForeignKey, Index, String, Text
-from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from helpdesk import clock
-from helpdesk.db import Base
+from helpdesk.db import Base, where
 
 
 class IdentityKind(enum.StrEnum):
@@ -105,8 +104,7 @@ class Identity(Base):
             "kind",
             "value_norm",
             unique=True,
-            sqlite_where=sql("NOT shared"),
-            postgresql_where=sql("NOT shared"),
+            **where("NOT shared"),
         ),
         Index("ix_identity_value", "value_norm"),
     )
@@ -159,7 +157,10 @@ class Interaction(Base):
 
 
 class Rating(Base):
-    """What a customer said about a contact with us. `score` on its own scale (CSAT 1–5, NPS 0–10, CES 1–7), `score100` on 0–100. The last one per ticket wins."""
+    """What a customer said about a contact with us.
+
+    `score` on its own scale (CSAT 1–5, NPS 0–10, CES 1–7), `score100` on 0–100. The last one per ticket wins.
+    """
 
     __tablename__ = "rating"
 
@@ -179,7 +180,7 @@ class Rating(Base):
     superseded_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("uq_rating_current", "ticket_id", "kind", unique=True, sqlite_where=sql("superseded_at IS NULL AND ticket_id IS NOT NULL"), postgresql_where=sql("superseded_at IS NULL AND ticket_id IS NOT NULL")),
+        Index("uq_rating_current", "ticket_id", "kind", unique=True, **where("superseded_at IS NULL AND ticket_id IS NOT NULL")),
         Index("ix_rating_contact_id", "contact_id", "at"),
         CheckConstraint("score BETWEEN 0 AND 10", name="score_range"),
     )  # fmt: skip

@@ -53,10 +53,7 @@ def cohorts(purchases: Iterable[tuple[Hashable, date]], *, as_of: date) -> list[
         Cohort(
             month=date(first // 12, first % 12 + 1, 1),
             size=len(group),
-            active=tuple(
-                sum(first + k in bought for bought in group) if k == 0 or first + k <= last_full else None
-                for k in range(width)
-            ),
+            active=tuple(sum(first + k in bought for bought in group) if k == 0 or first + k <= last_full else None for k in range(width)),
         )
         for first, group in sorted(members.items())
     ]

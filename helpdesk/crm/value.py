@@ -276,9 +276,7 @@ class Paying(Figure):
     median_days: float | None  # order → paid in full
 
 
-def paying(
-    orders: Iterable[PaidOrder], *, as_of: datetime, at_once: timedelta = timedelta(days=7), clear: float = 0.8
-) -> Paying:
+def paying(orders: Iterable[PaidOrder], *, as_of: datetime, at_once: timedelta = timedelta(days=7), clear: float = 0.8) -> Paying:
     """Tell the customer who pays at once from the one who pays by instalments.
 
     At once: one payment of the whole sum within `at_once` of the order. Orders not yet paid in full, and free ones,

@@ -22,7 +22,8 @@ def run() -> None:
     sqlite = db.engine().dialect.name == "sqlite"
     with db.engine().connect() as connection:
         if sqlite:
-            # A rebuilt table is dropped and renamed: with foreign keys on, that would empty its children. Not changeable inside a transaction.
+            # A rebuilt table is dropped and renamed: with foreign keys on, that would empty its children. Not changeable inside a
+            # transaction.
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
         context.configure(
             connection=connection, target_metadata=db.Base.metadata, render_as_batch=sqlite, include_object=include, compare_type=True

@@ -124,7 +124,8 @@ def receive(
 
 
 def append(ticket: Ticket, incoming: Incoming, *, by: Actor) -> Message:
-    """Add a customer's message to their ticket; a solved one reopens, a waiting one is ours again. Automatic mail changes nothing but the thread.
+    """Add a customer's message to their ticket; a solved one reopens, a waiting one is ours again. Automatic mail changes nothing
+    but the thread.
 
     Raises Conflict on a closed ticket: the door opens a new, linked one instead.
     """

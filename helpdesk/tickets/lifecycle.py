@@ -1,4 +1,7 @@
-"""A ticket's life after intake: status, priority, queue, subject, solve, reopen, close. Called by views, macros, triggers and the API alike."""
+"""A ticket's life after intake: status, priority, queue, subject, solve, reopen, close.
+
+Called by views, macros, triggers and the API alike.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,9 @@ def close(ticket: Ticket, *, by: Actor) -> Ticket:
 
 
 def set_status(ticket: Ticket, status: Status, *, by: Actor, seen: int | None = None) -> Ticket:
-    """Move between new, open, pending and on hold; solving, reopening and closing have their own verbs and are called from here for those."""
+    """Move between new, open, pending and on hold; solving, reopening and closing have their own verbs and are called from here
+    for those.
+    """
     if status is Status.SOLVED:
         return solve(ticket, by=by, seen=seen)
     if status is Status.CLOSED:

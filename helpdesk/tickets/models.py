@@ -20,13 +20,12 @@ from sqlalchemy import (
     UniqueConstraint,
     literal_column,
 )
-from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from helpdesk import clock
 from helpdesk.auth import User
 from helpdesk.crm.models import Contact
-from helpdesk.db import Base
+from helpdesk.db import Base, where
 
 #: PostgreSQL's source of ticket numbers; SQLite takes the next one under its write lock.
 ticket_number = Sequence("ticket_number", start=1001, metadata=Base.metadata)
@@ -79,7 +78,9 @@ class DeliveryState(enum.StrEnum):
 
 
 class Queue(Base):
-    """Where work waits. `requirements` maps a skill's id to the least level; `steps` widen them with age: [{"requirements": {...}, "until_age_s": 60}]."""
+    """Where work waits. `requirements` maps a skill's id to the least level; `steps` widen them with age: [{"requirements":
+    {...}, "until_age_s": 60}].
+    """
 
     __tablename__ = "queue"
 
@@ -162,10 +163,10 @@ class Ticket(Base):
 
     __table_args__ = (
         # Lists read one partial index on what is unsolved; closed tickets do not weigh on them.
-        Index("ix_ticket_open_queue", "queue_id", "last_message_at", "id", sqlite_where=sql("status NOT IN ('solved','closed')"), postgresql_where=sql("status NOT IN ('solved','closed')")),
-        Index("ix_ticket_open_assignee", "assignee_id", "last_message_at", "id", sqlite_where=sql("status NOT IN ('solved','closed')"), postgresql_where=sql("status NOT IN ('solved','closed')")),
-        Index("ix_ticket_open_all", "last_message_at", "id", sqlite_where=sql("status NOT IN ('solved','closed')"), postgresql_where=sql("status NOT IN ('solved','closed')")),
-        Index("ix_ticket_open_due", "next_due_at", sqlite_where=sql("status NOT IN ('solved','closed') AND next_due_at IS NOT NULL"), postgresql_where=sql("status NOT IN ('solved','closed') AND next_due_at IS NOT NULL")),
+        Index("ix_ticket_open_queue", "queue_id", "last_message_at", "id", **where("status NOT IN ('solved','closed')")),
+        Index("ix_ticket_open_assignee", "assignee_id", "last_message_at", "id", **where("status NOT IN ('solved','closed')")),
+        Index("ix_ticket_open_all", "last_message_at", "id", **where("status NOT IN ('solved','closed')")),
+        Index("ix_ticket_open_due", "next_due_at", **where("status NOT IN ('solved','closed') AND next_due_at IS NOT NULL")),
         Index("ix_ticket_last_message", "last_message_at", "id"),
         Index("ix_ticket_requester", "requester_id", "last_message_at"),
         Index("ix_ticket_organization", "organization_id", "last_message_at"),
@@ -176,7 +177,9 @@ class Ticket(Base):
 
 
 def unsolved() -> ColumnElement[bool]:
-    """The condition "something is still to be done", written letter by letter as the partial indexes are: with bound values no engine would use them."""
+    """The condition "something is still to be done", written letter by letter as the partial indexes are: with bound values no
+    engine would use them.
+    """
     return literal_column("ticket.status NOT IN ('solved','closed')", Boolean())
 
 
@@ -213,8 +216,7 @@ class Message(Base):
             "ticket_id",
             "client_id",
             unique=True,
-            sqlite_where=sql("client_id IS NOT NULL"),
-            postgresql_where=sql("client_id IS NOT NULL"),
+            **where("client_id IS NOT NULL"),
         ),
     )
 
@@ -267,15 +269,14 @@ class SlaClock(Base):
             "ticket_id",
             "target",
             unique=True,
-            sqlite_where=sql("stopped_at IS NULL"),
-            postgresql_where=sql("stopped_at IS NULL"),
+            **where("stopped_at IS NULL"),
         ),
         Index("ix_sla_clock_ticket", "ticket_id"),
+        Index("ix_sla_clock_first_due", "due_at", **where("target = 'first_reply'")),
         Index(
             "ix_sla_clock_due",
             "due_at",
-            sqlite_where=sql("state = 'running'"),
-            postgresql_where=sql("state = 'running'"),
+            **where("state = 'running'"),
         ),
     )
 

@@ -71,7 +71,7 @@ def standing(ticket: Ticket, contact: Contact | None, shown: Sequence[Message], 
     words = _whose_turn(status, answered, shown)
     due = ticket.next_due_at if status in (Status.NEW, Status.OPEN) and not ticket.due_paused else None
     if due is None:
-        return Standing(status, words, _steps(status, answered))
+        return Standing(status, words, _steps(status, shown))
     moment = in_their_zone(due, contact)
     late = due < clock.now()
     promise = (
@@ -79,7 +79,7 @@ def standing(ticket: Ticket, contact: Contact | None, shown: Sequence[Message], 
         if late
         else gettext("We will answer by %(time)s at the latest.", time=moment)
     )
-    return Standing(status, words, _steps(status, answered), promise, due, late)
+    return Standing(status, words, _steps(status, shown), promise, due, late)
 
 
 def zone_of(contact: Contact | None) -> ZoneInfo:
@@ -120,6 +120,13 @@ def zones_in(language: str) -> tuple[tuple[str, str], ...]:
 def zones() -> list[tuple[str, str]]:
     """The same in the reader's language, with the company's own first."""
     return [("", gettext("The company's")), ("UTC", "UTC"), *zones_in(web.lang())]
+
+
+def on_their_clock(at: datetime, contact: Contact | None) -> str:
+    """A moment on the customer's own clock and calendar, short; the zone is told where something is promised."""
+    local = at.astimezone(zone_of(contact))
+    this_year = local.year == clock.now().year
+    return str(format_datetime(local.replace(tzinfo=None), "d MMM, HH:mm" if this_year else "d MMM yyyy, HH:mm", rebase=False))
 
 
 def in_their_zone(at: datetime, contact: Contact | None) -> str:
@@ -163,15 +170,13 @@ def _whose_turn(status: Status, answered: bool, shown: Sequence[Message]) -> str
     return str(words)
 
 
-def _steps(status: Status, answered: bool) -> tuple[Step, ...]:
+def _steps(status: Status, shown: Sequence[Message]) -> tuple[Step, ...]:
     third = gettext("Your answer is needed") if status is Status.PENDING else gettext("Answered")
     words = (gettext("Received"), gettext("We are on it"), third, gettext("Solved"))
     if status in (Status.SOLVED, Status.CLOSED):
         at = 3
-    elif status is Status.PENDING:
+    elif status is Status.PENDING or (status is Status.OPEN and shown and shown[-1].kind is MessageKind.REPLY):
         at = 2
-    elif status is Status.NEW:
-        at = 0
     else:
-        at = 2 if answered and status is not Status.ON_HOLD else 1
+        at = 0 if status is Status.NEW else 1
     return tuple(Step(word, "done" if place < at else "now" if place == at else "later") for place, word in enumerate(words))

@@ -19,7 +19,10 @@ READ_SCOPE, WRITE_SCOPE = "tickets:read", "tickets:write"
 
 
 def may(who: Principal, deed: Deed, ticket: Ticket, *, takes_part: bool = False) -> bool:
-    """Whether `who` may do this. `takes_part`: whether the customer is the requester, a participant, or sees their organization's tickets."""
+    """Whether `who` may do this.
+
+    `takes_part`: whether the customer is the requester, a participant, or sees their organization's tickets.
+    """
     if who.scopes is not None and not who.scopes & ({READ_SCOPE, WRITE_SCOPE} if deed == "see" else {WRITE_SCOPE}):
         return False
     if who.staff:

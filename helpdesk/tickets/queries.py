@@ -55,7 +55,10 @@ class Thread:
 
 
 def find(who: Principal, number: int, *, deed: policy.Deed = "see") -> Ticket:
-    """The ticket with this number, with requester and assignee. NotFound when it is missing or not for this person; Forbidden when they may only look."""
+    """The ticket with this number, with requester and assignee.
+
+    NotFound when it is missing or not for this person; Forbidden when they may only look.
+    """
     ticket = db.session().scalar(
         select(Ticket)
         .where(Ticket.number == number, policy.visible(who))

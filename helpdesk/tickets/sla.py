@@ -1,7 +1,9 @@
-"""The clocks that run while a customer waits: first reply, then next reply. Started, paused, resumed and stopped in the same transaction as the deed.
+"""The clocks that run while a customer waits: first reply, then next reply. Started, paused, resumed and stopped in the same
+transaction as the deed.
 
 A queue's target is what a clock runs against, in calendar time. A clock that is paused (the customer's turn, or somebody else's) shows no
-deadline; when it resumes, the deadline moves by the length of the pause. `ticket.next_due_at` copies the earliest running deadline for lists.
+deadline; when it resumes, the deadline moves by the length of the pause. `ticket.next_due_at` copies the earliest running
+deadline for lists.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ def start(ticket: Ticket, target: str, queue: Queue) -> SlaClock:
 
 
 def begin(ticket: Ticket, queue: Queue, *, at: datetime) -> None:
-    """The first clock of a ticket that is just being opened: nothing can run yet, so nothing is asked. The ticket's `next_due_at` is `first_due`."""
+    """The first clock of a ticket that is just being opened: nothing can run yet, so nothing is asked.
+
+    The ticket's `next_due_at` is `first_due`.
+    """
     due = first_due(queue, at)
     db.session().add(SlaClock(ticket_id=ticket.id, target=FIRST_REPLY, target_s=queue.target_s, started_at=at, due_at=due, state="running"))
 

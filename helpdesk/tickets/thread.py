@@ -31,7 +31,8 @@ def reply(
 ) -> Message:
     """Answer the customer. The channel's door sends it once the undo time has passed.
 
-    `seen_message` is the newest message the agent had on screen: when the customer (or a colleague) has written since, StaleTicket is raised and
+    `seen_message` is the newest message the agent had on screen: when the customer (or a colleague) has written since,
+    StaleTicket is raised and
     nothing is sent; the text stays with the agent. `client_id` makes a form sent twice one reply. `then`: solved, pending or on hold.
     Raises Invalid without text, Conflict on a closed ticket.
     """

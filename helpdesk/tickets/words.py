@@ -26,7 +26,13 @@ CHANNEL = {
     Channel.CHAT: _("Chat"),
     Channel.PHONE: _("Phone"),
 }
-CHANNEL_ICONS = {Channel.EMAIL: "mail", Channel.PORTAL: "world", Channel.API: "code", Channel.CHAT: "message-circle", Channel.PHONE: "phone"}
+CHANNEL_ICONS = {
+    Channel.EMAIL: "mail",
+    Channel.PORTAL: "world",
+    Channel.API: "code",
+    Channel.CHAT: "message-circle",
+    Channel.PHONE: "phone",
+}
 DELIVERY = {
     DeliveryState.NONE: "",
     DeliveryState.WAITING: _("Leaving soon"),
@@ -47,29 +53,27 @@ def paragraphs(text: str) -> Markup:
 def size(count: int) -> str:
     """A file's size in the largest whole unit."""
     if count < 1024:
-        return gettext("%(n)s B", n=count)
+        return str(gettext("%(n)s B", n=count))
     if count < 1024 * 1024:
-        return gettext("%(n)s kB", n=count // 1024)
-    return gettext("%(n)s MB", n=f"{count / 1024 / 1024:.1f}")
+        return str(gettext("%(n)s kB", n=count // 1024))
+    return str(gettext("%(n)s MB", n=f"{count / 1024 / 1024:.1f}"))
 
 
 def who_acts_next(ticket: Ticket) -> str:
     """For the customer, in plain words: what state, and whose turn."""
-    if ticket.status in (Status.SOLVED, Status.CLOSED):
-        return (
-            gettext("We believe this is solved. If it is not, just write again.")
-            if ticket.status is Status.SOLVED
-            else gettext("This request is closed.")
-        )
+    if ticket.status is Status.SOLVED:
+        return str(gettext("We believe this is solved. If it is not, just write again."))
+    if ticket.status is Status.CLOSED:
+        return str(gettext("This request is closed."))
     if ticket.status is Status.PENDING:
-        return gettext("We are waiting for your answer.")
+        return str(gettext("We are waiting for your answer."))
     if ticket.status is Status.ON_HOLD:
-        return gettext("We are waiting for somebody else and will come back to you.")
-    return gettext("It is our turn: an agent will answer you.")
+        return str(gettext("We are waiting for somebody else and will come back to you."))
+    return str(gettext("It is our turn: an agent will answer you."))
 
 
 def tickets_count(number: int) -> str:
-    return ngettext("%(num)s ticket", "%(num)s tickets", number)
+    return str(ngettext("%(num)s ticket", "%(num)s tickets", number))
 
 
 TEMPLATE_WORDS: dict[str, Any] = {

@@ -18,7 +18,8 @@ from tests.desks import TestDesk
 #: Pages for everybody; links carry their own secret, tested where they are made.
 EVERYBODY = """
     portal.home portal.new_request portal.send_request portal.suggestions portal.lost_link portal.send_fresh_link portal.fresh_link_sent
-    portal.ticket_by_link portal.file_by_link portal.write_by_link portal.reopen_by_link portal.solve_by_link portal.sent portal.rate portal.answer_rating
+    portal.ticket_by_link portal.file_by_link portal.write_by_link portal.reopen_by_link portal.solve_by_link portal.sent
+    portal.rate portal.answer_rating
     kb.index kb.article kb.judge kb.picture kb.find kb.suggest kb.topic kb.robots kb.sitemap
     signin.sign_in_page signin.sign_in signin.sign_out signin.forgotten signin.ask_for_reset signin.new_password signin.choose_new_password
     signin.invitation signin.accept_invitation signin.link_wanted signin.ask_for_link signin.link signin.use_link signin.choose_language
@@ -156,7 +157,8 @@ def test_without_its_token_no_form_does_anything(house: TestDesk) -> None:
         (method, rule, code)
         for method, rule, endpoint in routes(house.app)
         if method != "GET" and audience(endpoint) != "programs"
-        if (code := client.open(address(rule), method=method).status_code) not in (400, 404, 410, 422)  # 422: the form again, with what was typed and a fresh token
+        if (code := client.open(address(rule), method=method).status_code)
+        not in (400, 404, 410, 422)  # 422: the form again, with what was typed and a fresh token
     ]
     assert not let_in
 

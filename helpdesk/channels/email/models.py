@@ -7,16 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from helpdesk import clock
-from helpdesk.db import Base
-
-
-def _unique_where(name: str, *columns: str, where: str) -> Index:
-    """A partial unique index on both engines (without a condition for each, the other's becomes total)."""
-    return Index(name, *columns, unique=True, sqlite_where=sql(where), postgresql_where=sql(where))
+from helpdesk.db import Base, where
 
 
 class ArrivalState(enum.StrEnum):
@@ -68,7 +62,7 @@ class Arrival(Base):
 
     __table_args__ = (
         UniqueConstraint("box", "sha256"),
-        _unique_where("uq_arrival_header", "box", "header_id", where="header_id IS NOT NULL AND NOT conflicting"),
+        Index("uq_arrival_header", "box", "header_id", unique=True, **where("header_id IS NOT NULL AND NOT conflicting")),
         Index("ix_arrival_state", "state", "id"),
     )
 
@@ -132,6 +126,6 @@ class Outgoing(Base):
         Index("ix_outgoing_state", "state", "id"),
         Index("ix_outgoing_recipient", "recipient", "created_at"),
         # One mail for one reason: a reaction that runs twice makes nothing new.
-        _unique_where("uq_outgoing_message", "message_id", "recipient", "kind", where="message_id IS NOT NULL"),
-        _unique_where("uq_outgoing_survey", "survey_id", where="survey_id IS NOT NULL"),
+        Index("uq_outgoing_message", "message_id", "recipient", "kind", unique=True, **where("message_id IS NOT NULL")),
+        Index("uq_outgoing_survey", "survey_id", unique=True, **where("survey_id IS NOT NULL")),
     )
