@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,10 @@ IDLE_S = 120.0
 DOORS_FRESH_S = 1.0
 STOP_S = 3.0
 
+_PATH = re.compile(r"\s*(?:<(?:@[^:<>]*:)?(?P<in>[^<>]*)>|(?P<bare>[^\s<>]+))(?P<rest>.*)", re.S)
+
+#: How the library writes the null sender, which reports have.
+NULL = "<>"
 LATER = "451 4.3.0 We cannot take mail right now; please try again later"
 STORED = "250 2.0.0 Stored"
 
@@ -145,7 +150,7 @@ class Handler:
                 return LATER
             inbox_id, box = found
             recipients = [address.encode("utf-8", "replace").decode() for address in envelope.rcpt_tos]
-            sender = (envelope.mail_from or "").encode("utf-8", "replace").decode()
+            sender = "" if envelope.mail_from == NULL else (envelope.mail_from or "").encode("utf-8", "replace").decode()
             await self._loop.run_in_executor(self._pool, _store, raw, box, inbox_id, sender, recipients)
         except TooLarge:
             return "552 5.3.4 The mail is too large"
@@ -221,6 +226,14 @@ class Door(SMTP):
 
     def eof_received(self) -> bool | None:
         return super().eof_received() if self in self._clients else None
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """The address of MAIL or RCPT, and what follows: as lenient as the servers before us ("a..b@c" writes mail too)."""
+        found = _PATH.match(arg or "")
+        if found is None:
+            return None, None
+        address = found["bare"] if found["in"] is None else found["in"]
+        return address or NULL, found["rest"]
 
     @syntax("LHLO hostname")
     async def smtp_LHLO(self, arg: str) -> None:

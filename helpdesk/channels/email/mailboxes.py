@@ -13,7 +13,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 #: Endings of files that are mail inside a folder; anything may be named directly.
-ENDINGS = (".eml", ".box", ".mbox", ".mbx", ".mail", ".msg.eml")
+ENDINGS = (".eml", ".box", ".mbox", ".mbx", ".mail")
+#: Endings of files that are one mail each, whatever lines stand inside.
+SINGLE = (".eml", ".box", ".mail")
 MAILDIR = ("cur", "new")
 
 _SEPARATOR = re.compile(rb"From \S+.*\d\d?:\d\d")
@@ -67,13 +69,16 @@ def _in_folder(folder: Path) -> Iterator[Place]:
 
 def _in_file(path: Path, name: str) -> Iterator[Place]:
     with path.open("rb") as file:
-        mbox = file.read(5) == b"From "
+        mbox = file.read(5) == b"From " and path.suffix.lower() not in SINGLE
     yield from _in_mbox(path, name) if mbox else [_whole(path, name)]
 
 
 def _whole(path: Path, name: str) -> Place:
+    """A file that is one mail; a separator line that a mailbox left at its top is not part of it."""
     with path.open("rb") as file:
-        return Place(path, 0, path.stat().st_size, False, _sent_at(file.read(_PEEK)), name)
+        head = file.read(_PEEK)
+    begin = head.find(b"\n") + 1 if head.startswith(b"From ") else 0
+    return Place(path, begin, path.stat().st_size - begin, False, _sent_at(head), name)
 
 
 def _in_mbox(path: Path, name: str) -> Iterator[Place]:

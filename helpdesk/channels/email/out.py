@@ -132,9 +132,11 @@ def sign_in_words(row: Outgoing) -> compose.Words:
 
 def retry(row: Outgoing, *, by: Actor) -> None:
     """Try a mail that waits or failed once more, now. Raises Conflict when it has left or was withdrawn meanwhile."""
+    message = db.session().get(Message, row.message_id) if row.message_id is not None and row.kind is OutgoingKind.REPLY else None
+    if message is not None and message.delivery is DeliveryState.WITHDRAWN:
+        raise Conflict(_("The agent took this answer back."))
     _move(row, (OutgoingState.WAITING, OutgoingState.FAILED), state=OutgoingState.WAITING, not_before=clock.now())
-    if row.message_id is not None and row.kind is OutgoingKind.REPLY:
-        message = db.session().get_one(Message, row.message_id)
+    if message is not None:
         message.delivery, message.delivery_note = DeliveryState.WAITING, ""
     record(MailQueued(row.id, by, ticket_id=row.ticket_id))
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from helpdesk import clock, db, vault, web
+from helpdesk import clock, db, smtp, vault, web
 from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent, SettingsChanged
-from helpdesk.channels.email import compose, inboxes, marks, out, reports, smtp
+from helpdesk.channels.email import compose, handover, inboxes, marks, out, reports
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
 from helpdesk.events import Outside, reaction, record
@@ -52,25 +52,23 @@ def send(fact: MailQueued) -> Outside | None:
         record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
         return None
     inbox = session.get(Inbox, row.inbox_id) if row.inbox_id is not None else None
-    url = server_of(inbox)
-    if not url:
+    server = server_of(inbox)
+    if server is None:
         _hold(row)
         return None
     letter, sender, recipient = _letter(row, inbox), inboxes.from_address(inbox, web.settings().mail_from), row.recipient
     row.state, row.tried_at, row.attempts = OutgoingState.SENDING, now, row.attempts + 1
     attempt = row.attempts
     return Outside(
-        call=lambda: smtp.deliver(url, sender, recipient, compose.wire(letter)),
+        call=lambda: handover.deliver(server, sender, recipient, compose.wire(letter)),
         then=lambda answer: _finish(fact.outgoing_id, attempt, answer),
     )
 
 
-def server_of(inbox: Inbox | None) -> str:
-    """The SMTP server for an inbox's mail: its own, else the desk's; empty without any. Raises Unavailable for an unreadable password."""
-    own = inbox.smtp_url if inbox is not None else ""
-    if own and not own.startswith(("smtp://", "smtps://")):
-        own = vault.unseal(own)
-    return own or web.settings().smtp_url
+def server_of(inbox: Inbox | None) -> smtp.MailServer | None:
+    """The mail server for an inbox's mail: its own, else the desk's; None without any. Raises Unavailable for an unreadable password."""
+    url = (vault.unseal(inbox.smtp_url) if inbox is not None else "") or web.settings().smtp_url
+    return smtp.read(url) if url else None
 
 
 def wake_held(limit: int = 200) -> int:
@@ -84,7 +82,7 @@ def wake_held(limit: int = 200) -> int:
     woken = 0
     for row in rows:
         inbox = db.session().get(Inbox, row.inbox_id) if row.inbox_id is not None else None
-        if server_of(inbox):
+        if server_of(inbox) is not None:
             row.server_words = ""
             record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
             woken += 1
@@ -121,20 +119,20 @@ def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
     )
 
 
-def _finish(outgoing_id: int, attempt: int, answer: smtp.Answer | Exception) -> None:
+def _finish(outgoing_id: int, attempt: int, answer: handover.Answer | Exception) -> None:
     """Write what became of a try, unless another one has begun meanwhile."""
     row = db.session().get(Outgoing, outgoing_id, with_for_update=True, populate_existing=True)
     if row is None or row.state is not OutgoingState.SENDING or row.attempts != attempt:
         return
     if isinstance(answer, Exception):  # a missing file, a header that cannot be written: somebody must look
-        answer = smtp.Answer(smtp.Verdict.REFUSED, f"{type(answer).__name__}: {answer}")
+        answer = handover.Answer(handover.Verdict.REFUSED, f"{type(answer).__name__}: {answer}")
     row.server_words = answer.words[:1000]
-    if answer.verdict is smtp.Verdict.TAKEN:
+    if answer.verdict is handover.Verdict.TAKEN:
         row.state, row.sent_at = OutgoingState.SENT, clock.now()
         _tell_message(row, DeliveryState.SENT, "")
         record(MailSent(row.id, DOOR, ticket_id=row.ticket_id))
         wake_held()
-    elif answer.verdict is smtp.Verdict.LATER and clock.now() - row.created_at < GIVE_UP_AFTER:
+    elif answer.verdict is handover.Verdict.LATER and clock.now() - row.created_at < GIVE_UP_AFTER:
         row.state, row.not_before = OutgoingState.WAITING, clock.now() + backoff(attempt)
         record(MailDelayed(row.id, DOOR, ticket_id=row.ticket_id))
         record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
@@ -142,9 +140,9 @@ def _finish(outgoing_id: int, attempt: int, answer: smtp.Answer | Exception) -> 
         _fail(row, answer)
 
 
-def _fail(row: Outgoing, answer: smtp.Answer) -> None:
+def _fail(row: Outgoing, answer: handover.Answer) -> None:
     row.state = OutgoingState.FAILED
-    if answer.verdict is smtp.Verdict.LATER:
+    if answer.verdict is handover.Verdict.LATER:
         row.server_words = f"{GAVE_UP}\n{row.server_words}"[:1000]
     _tell_message(row, DeliveryState.FAILED, row.server_words)
     record(MailFailed(row.id, DOOR, ticket_id=row.ticket_id))

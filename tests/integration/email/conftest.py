@@ -20,12 +20,21 @@ from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.actor import Actor
-from helpdesk.channels.email import bounded, listener, marks, smtp
+from helpdesk.channels.email import bounded, handover, listener, marks
 from helpdesk.channels.email.models import Arrival, Outgoing
 from helpdesk.tickets import thread
 from helpdesk.tickets.models import Message as TicketMessage
 from helpdesk.tickets.models import Ticket
-from tests.desks import TestDesk
+from tests.desks import ENGINES, TestDesk
+from tests.servers import free_port
+
+#: What mail does is tested on SQLite; what the database decides, on both.
+both_engines = pytest.mark.parametrize("engine", ENGINES)
+
+
+@pytest.fixture
+def engine() -> str:
+    return "sqlite"
 
 
 @dataclass
@@ -123,9 +132,9 @@ class Sink:
 def sink(desk: TestDesk) -> Iterator[Sink]:
     """A mail server for the desk to send through; the desk is told about it."""
     kept = Sink()
-    running = Controller(kept, hostname="127.0.0.1", port=0)
+    port = free_port()
+    running = Controller(kept, hostname="127.0.0.1", port=port)
     running.start()
-    port = running.server.sockets[0].getsockname()[1]
     use_server(desk, f"smtp://127.0.0.1:{port}")
     yield kept
     running.stop()
@@ -135,7 +144,7 @@ def use_server(desk: TestDesk, url: str) -> None:
     """Let the desk send through this server."""
     desk.settings = replace(desk.settings, smtp_url=url)
     desk.app.config["HELPDESK"] = desk.settings
-    smtp.forget()
+    handover.forget()
 
 
 def arrivals() -> list[Arrival]:

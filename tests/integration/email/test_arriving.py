@@ -19,9 +19,10 @@ from helpdesk.files import Store
 from helpdesk.tickets.models import Attachment, Participant
 from tests import people
 from tests.desks import TestDesk
-from tests.integration.email.conftest import MailDoor, arrivals, letter, messages, tickets
+from tests.integration.email.conftest import MailDoor, arrivals, both_engines, letter, messages, tickets
 
 
+@both_engines
 def test_a_mail_becomes_a_ticket_in_the_inbox_it_was_sent_to(desk: TestDesk, door: MailDoor) -> None:
     assert door.send(letter("The invoice shows the wrong address.", subject="Invoice 2231")).startswith("250")
     desk.work()
@@ -42,6 +43,7 @@ def test_a_mail_is_safe_before_it_is_answered_for_and_understood_only_later(desk
     assert hashlib.sha256(files.store().read(arrival.object_key)).hexdigest() == arrival.sha256
 
 
+@both_engines
 def test_the_same_mail_fifty_times_at_once_is_one_ticket(desk: TestDesk, door: MailDoor) -> None:
     raw = letter("Only once, please.")
     with ThreadPoolExecutor(25) as pool:
@@ -53,6 +55,7 @@ def test_the_same_mail_fifty_times_at_once_is_one_ticket(desk: TestDesk, door: M
     assert len(list(files.store().keys())) == 1
 
 
+@both_engines
 def test_the_same_mail_to_two_inboxes_on_two_ways_is_one_ticket(desk: TestDesk, door: MailDoor) -> None:
     raw = letter("Which of you does it?", to="support@example.com, billing@example.com")
     door.send(b"Received: from a\n" + raw, to=("support@example.com",))
@@ -62,6 +65,7 @@ def test_the_same_mail_to_two_inboxes_on_two_ways_is_one_ticket(desk: TestDesk, 
     assert arrivals()[1].ticket_id == tickets()[0].id and arrivals()[1].why == intake.SAME_MAIL
 
 
+@both_engines
 def test_the_same_message_id_with_other_words_is_kept_and_flagged(desk: TestDesk, door: MailDoor) -> None:
     door.send(letter("The first.", message_id="<twice@customer.example>"))
     door.send(letter("Something else.", message_id="<twice@customer.example>"))
@@ -70,6 +74,7 @@ def test_the_same_message_id_with_other_words_is_kept_and_flagged(desk: TestDesk
     assert warnings.SAME_ID in messages()[1].warnings and warnings.SAME_ID not in messages()[0].warnings
 
 
+@both_engines
 def test_attachments_are_kept_under_random_names_with_the_sender_s_name_beside(desk: TestDesk, door: MailDoor) -> None:
     door.send(with_file(b"\x00\x01binary", "Счёт.pdf"))
     desk.work()
@@ -78,6 +83,7 @@ def test_attachments_are_kept_under_random_names_with_the_sender_s_name_beside(d
     assert file.name == "Счёт.pdf" and files.store().read(file.object_key) == b"\x00\x01binary"
 
 
+@both_engines
 def test_people_in_copy_take_part_in_a_new_ticket_but_not_our_inboxes_and_colleagues(desk: TestDesk, door: MailDoor) -> None:
     copied = "Oleg <oleg@klient.example>, Billing <billing@example.com>, alice@example.com, new@customer.example"
     door.send(letter("For all of us.", Cc=copied))
@@ -110,6 +116,7 @@ def test_a_full_disk_puts_the_mail_off_and_leaves_nothing_half_done(
     assert len(tickets()) == 1
 
 
+@both_engines
 def test_a_disk_that_fills_up_while_attachments_are_kept_delays_the_mail_and_loses_nothing(
     desk: TestDesk, door: MailDoor, monkeypatch: pytest.MonkeyPatch, stopped: clock.Hand
 ) -> None:
@@ -127,6 +134,7 @@ def test_a_disk_that_fills_up_while_attachments_are_kept_delays_the_mail_and_los
     assert [a.state for a in arrivals()] == ["accepted"] and len(list(files.store().keys())) == 2
 
 
+@both_engines
 def test_a_lost_database_puts_the_mail_off_and_leaves_no_litter(desk: TestDesk, door: MailDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     door.send(letter("before"))
 
@@ -172,6 +180,7 @@ def test_a_mail_from_one_of_our_own_addresses_is_put_aside(desk: TestDesk, door:
     assert [(a.state, a.why) for a in arrivals()] == [("quarantined", intake.FROM_OURSELVES)]
 
 
+@both_engines
 def test_understanding_twice_makes_one_ticket(desk: TestDesk, door: MailDoor) -> None:
     door.send(letter())
     (arrival,) = arrivals()

@@ -15,6 +15,7 @@ from tests.desks import TestDesk
 from tests.integration.email.conftest import (
     MailDoor,
     arrivals,
+    both_engines,
     letter,
     messages,
     opened_by_mail,
@@ -27,6 +28,7 @@ from tests.integration.email.conftest import (
 STRANGER = "Mallory <mallory@evil.example>"
 
 
+@both_engines
 def test_an_answer_to_the_marked_address_joins_the_ticket_and_reopens_it(desk: TestDesk, door: MailDoor) -> None:
     ticket = opened_by_mail(desk, door)
     replies(desk, ticket, then=Status.SOLVED)
@@ -45,6 +47,7 @@ def test_a_mark_survives_a_server_that_changes_capitals(desk: TestDesk, door: Ma
     assert len(tickets()) == 1
 
 
+@both_engines
 def test_an_answer_by_reference_to_our_mail_joins_the_ticket(desk: TestDesk, door: MailDoor) -> None:
     ticket = opened_by_mail(desk, door)
     replies(desk, ticket)
@@ -77,6 +80,7 @@ def test_a_participant_s_answer_joins_the_ticket(desk: TestDesk, door: MailDoor)
     assert len(tickets()) == 1 and messages(ticket)[-1].contact_id == desk.people.oleg
 
 
+@both_engines
 def test_somebody_merged_into_the_requester_still_takes_part(desk: TestDesk, door: MailDoor) -> None:
     ticket = opened_by_mail(desk, door)
     with db.transaction() as session:
@@ -87,6 +91,7 @@ def test_somebody_merged_into_the_requester_still_takes_part(desk: TestDesk, doo
     assert len(tickets()) == 1 and len(messages(ticket)) == 3
 
 
+@both_engines
 def test_a_colleague_who_sees_all_tickets_of_the_organization_may_join_in_and_another_may_not(desk: TestDesk, door: MailDoor) -> None:
     with db.transaction() as session:
         company = contacts.add_organization("Customer Ltd", by=SYSTEM)
@@ -110,6 +115,7 @@ def test_an_answer_to_a_merged_ticket_goes_where_it_was_merged(desk: TestDesk, d
     assert arrivals()[-1].ticket_id == second.id
 
 
+@both_engines
 def test_an_answer_to_a_closed_ticket_opens_a_new_one_linked_to_it(desk: TestDesk, door: MailDoor) -> None:
     ticket = opened_by_mail(desk, door)
     with db.transaction() as session:
@@ -164,7 +170,6 @@ def _take_over(desk: TestDesk, ticket: Ticket, header_id: str, how: str) -> tupl
         "with an agent's address",
     ],
 )
-@pytest.mark.parametrize("engine", ["sqlite"])
 def test_a_stranger_opens_a_ticket_of_their_own_and_learns_nothing(desk: TestDesk, door: MailDoor, how: str) -> None:
     ticket = opened_by_mail(desk, door, letter(message_id="<first@customer.example>"))
     replies(desk, ticket, "The secret is 42.")
@@ -192,6 +197,7 @@ def test_on_a_new_ticket_of_a_stranger_the_copied_customer_does_not_give_access_
         assert stranger is not None and not intake.takes_part(session.get_one(Ticket, ticket.id), stranger)
 
 
+@both_engines
 def test_a_customer_s_copy_on_a_later_mail_grants_nobody_the_history(desk: TestDesk, door: MailDoor) -> None:
     ticket = opened_by_mail(desk, door)
     door.send(letter("Look, Mallory.", subject=f"[#{ticket.number}]", Cc="mallory@evil.example"))
@@ -228,7 +234,6 @@ def test_a_mark_of_one_ticket_does_not_open_another(desk: TestDesk, door: MailDo
 
 
 @pytest.mark.usefixtures("desk")
-@pytest.mark.parametrize("engine", ["sqlite"])
 def test_marks_are_short_enough_for_a_local_part_and_left_out_where_they_are_not() -> None:
     assert len(marks.reply_address("support@example.com", 10**9, 10**9).split("@")[0]) <= 64
     assert marks.reply_address(f"{'x' * 50}@example.com", 10**9, 10**9) == f"{'x' * 50}@example.com"

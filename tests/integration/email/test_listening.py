@@ -16,9 +16,6 @@ from helpdesk.tickets.models import Inbox
 from tests.desks import TestDesk
 from tests.integration.email.conftest import MailDoor, arrivals, letter, tickets
 
-#: The conversation is the same on both engines; what it stores is tested on both in test_arriving.
-pytestmark = pytest.mark.parametrize("engine", ["sqlite"])
-
 
 def test_the_bytes_of_a_mail_are_kept_to_the_letter_dots_and_long_lines_included(desk: TestDesk, door: MailDoor) -> None:
     raw = b"From: carol@customer.example\r\nSubject: dots\r\n\r\n.\r\n..two\r\n" + b"x" * 300_000 + b"\r\nend\r\n"
@@ -122,3 +119,20 @@ def test_a_mail_of_a_hundred_megabytes_is_refused_and_leaves_nothing(desk: TestD
         assert server.getreply()[0] == 552
         assert door.hand_over(server, letter(), "carol@customer.example", ("support@example.com",)).startswith("250")
     assert len(arrivals()) == 1 and len(list(files.store().keys())) == 1
+
+
+@pytest.mark.parametrize(
+    "sender", ["taro..yamada@docomo.example", ".dot@x.example", "олег@klient.example", "a@[192.0.2.1]", '"two words"@x.example']
+)
+def test_odd_senders_are_heard(desk: TestDesk, door: MailDoor, sender: str) -> None:
+    with door.open() as server:
+        server.command_encoding = "utf-8"
+        assert server.docmd("MAIL", f"FROM:<{sender}> BODY=8BITMIME{'' if sender.isascii() else ' SMTPUTF8'}")[0] == 250
+        assert server.docmd("RCPT", "TO:<support@example.com>")[0] == 250
+        assert server.data(letter().replace(b"\n", b"\r\n"))[0] == 250
+    assert arrivals()[0].sender == sender
+
+
+def test_a_null_sender_is_kept_as_none(desk: TestDesk, door: MailDoor) -> None:
+    door.send(letter(), sender="")
+    assert arrivals()[0].sender == "" and arrivals()[0].recipients == ["support@example.com"]
