@@ -1,0 +1,148 @@
+"""Every page for everybody: no axe violation, nothing wider than the screen, no script error; both themes, languages and widths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from helpdesk import db
+from helpdesk.actor import Actor
+from helpdesk.auth import Role, User
+from helpdesk.crm.models import Contact
+from helpdesk.kb import articles
+from helpdesk.tickets import linking, surveys, thread
+from helpdesk.tickets.models import Status, Survey, Ticket
+from tests import axe, people
+from tests.running import RunningDesk
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LOOKS = [
+    ("en", "light", 1440),
+    ("ru", "dark", 390),
+    pytest.param("ru", "dark", 1440, marks=pytest.mark.soak),
+    pytest.param("en", "light", 390, marks=pytest.mark.soak),
+]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
+    made = RunningDesk(tmp_path_factory.mktemp("looks"))
+    company = made.prepare()
+    ada = Actor("user", company.ada)
+    with db.transaction() as session:
+        people.person("Carla", Role.CUSTOMER, contact_id=company.carol)
+        for language, title in (("en", "How to return an item"), ("ru", "Как вернуть товар")):
+            article = articles.create(by=ada)
+            articles.save_draft(
+                article, language, title=title, body="## First\n\nSend it **back** within two weeks.\n\n- box\n- bill", by=ada
+            )
+            articles.publish(article, language, by=ada)
+        session.flush()
+    people.arrives(company.alice, company.eve)
+    tickets = [people.writes(company.carol, inbox=company.mail) for _ in range(3)]
+    made.start()
+    try:
+        with db.transaction() as session:
+            first = session.get_one(Ticket, tickets[0].id)
+            thread.note(first, "Ask the warehouse.", by=Actor("user", company.alice))
+            thread.reply(first, "It is on its way.", by=Actor("user", company.alice), then=Status.PENDING)
+            second = session.get_one(Ticket, tickets[1].id)
+            thread.reply(second, "Done.", by=Actor("user", company.alice), then=Status.SOLVED)
+            surveys.answer(surveys.send(second, session.get_one(Contact, second.requester_id)), 4, comment="Fine.")
+        yield made
+    finally:
+        made.stop()
+        db.disconnect()
+
+
+def pages(desk: RunningDesk) -> list[tuple[int | None, str]]:
+    company = desk.people
+    with db.read() as session:
+        carla = next(user.id for user in session.query(User) if user.name == "Carla")
+        ticket = session.query(Ticket).order_by(Ticket.id).first()
+        survey = session.query(Survey).first()
+        assert ticket is not None and survey is not None
+        by_link, rate = f"/t/{linking.token(ticket, ticket.requester_id)}", f"/rate/{surveys.token(survey)}"
+    return [
+        (None, "/"),
+        (None, "/kb"),
+        (None, "/kb/search?q=return"),
+        (None, "/kb/en/how-to-return-an-item"),
+        (None, "/requests/new"),
+        (None, by_link),
+        (None, rate),
+        (None, "/sign-in"),
+        (None, "/password/forgotten"),
+        (None, "/nowhere"),
+        (carla, "/my"),
+        (carla, "/my/profile"),
+        (carla, f"/my/requests/{ticket.number}"),
+        (company.alice, "/inbox"),
+        (company.alice, f"/inbox/{ticket.number}"),
+        (company.alice, "/notifications"),
+        (company.alice, "/me"),
+        (company.alice, f"/tickets/{ticket.number}/why"),
+        (company.alice, "/customers"),
+        (company.alice, f"/customers/{company.carol}"),
+        (company.dana, "/wallboard"),
+        (company.dana, "/kb/manage"),
+        (company.dana, "/kb/manage/1/en"),
+        (company.ada, "/admin"),
+        (company.ada, "/admin/people"),
+        (company.ada, f"/admin/people/{company.alice}"),
+        (company.ada, "/admin/people/new"),
+        (company.ada, "/admin/queues"),
+        (company.ada, f"/admin/queues/{company.support}"),
+        (company.ada, "/admin/skills"),
+        (company.ada, "/admin/inboxes"),
+        (company.ada, "/admin/preferences"),
+        (company.ada, "/admin/jobs"),
+        (company.ada, "/admin/events"),
+        (company.ada, "/admin/mail"),
+        (company.ada, "/settings/tokens"),
+        (company.ada, "/api/v1/docs"),
+    ]
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS, ids=lambda value: str(value))
+def test_pages_are_for_everybody(desk: RunningDesk, chromium: Any, language: str, theme: str, width: int) -> None:
+    faults: list[str] = []
+    contexts: dict[int | None, Any] = {}
+    for user, path in pages(desk):
+        if user not in contexts:
+            size = {"width": width, "height": 900 if width > 800 else 844}
+            contexts[user] = chromium.new_context(viewport=size, locale="ru-RU" if language == "ru" else "en-US", color_scheme=theme)
+            if user is not None:
+                contexts[user].add_cookies([desk.cookie(user)])
+        page = contexts[user].new_page()
+        page.on("pageerror", partial(note_error, faults, path))
+        page.on("console", partial(note_refusal, faults, path))
+        page.goto(desk.base + path)
+        page.wait_for_timeout(150)
+        faults += [f"{path}: {violation}" for violation in axe.violations(page)]
+        wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        if wide > 1:
+            faults.append(f"{path}: {wide} px wider than the screen")
+        main = page.evaluate(
+            "() => Math.max(...[...document.querySelectorAll('main, main > *')].map((part) => part.getBoundingClientRect().width))"
+        )
+        if main < min(300, width - 100):
+            faults.append(f"{path}: its main part is only {main} px wide")
+        page.close()
+    for context in contexts.values():
+        context.close()
+    assert not faults, "\n".join(sorted(set(faults)))
+
+
+def note_error(faults: list[str], path: str, error: Any) -> None:
+    faults.append(f"{path}: script error {error}")
+
+
+def note_refusal(faults: list[str], path: str, message: Any) -> None:
+    """Refusals by the content security policy; a 404 page's own status is not one."""
+    if message.type == "error" and "Failed to load resource" not in message.text:
+        faults.append(f"{path}: {message.text}")
