@@ -25,7 +25,7 @@ from helpdesk.kb import articles as kb
 from helpdesk.kb import policy, search
 from helpdesk.kb.models import Article, Audience, Category, Translation
 
-Tag = Annotated[str, Field(max_length=40), PLAIN, SAID]
+Tag = Annotated[str, Field(min_length=1, max_length=40), PLAIN, SAID]
 Tongue = Literal["en", "ru"]
 
 
@@ -43,7 +43,7 @@ class ArticleFilters(Paging):
 class ArticleQuestion(Filters):
     """What somebody wants to know."""
 
-    q: Annotated[str, Field(max_length=500, description="The question, in any words."), PLAIN, SAID]
+    q: Annotated[str, Field(min_length=1, max_length=500, description="The question, in any words."), PLAIN, SAID]
     language: Annotated[Tongue, Field(description="The reader's language: of two equal answers theirs is given.")] = "en"
     limit: Annotated[int, Field(ge=1, le=50, description="How many to return.")] = 10
 
@@ -52,8 +52,8 @@ class Words(Wish):
     """An article's words in one language. Kept as a draft until `publish` is true."""
 
     language: Tongue
-    title: Annotated[str, Field(max_length=kb.LONGEST_TITLE), PLAIN, SAID]
-    body: Annotated[str, Field(max_length=kb.LONGEST_BODY, description="Markdown."), PLAIN, SAID]
+    title: Annotated[str, Field(min_length=1, max_length=kb.LONGEST_TITLE), PLAIN, SAID]
+    body: Annotated[str, Field(min_length=1, max_length=kb.LONGEST_BODY, description="Markdown."), PLAIN, SAID]
     publish: bool = False
 
 
@@ -65,7 +65,9 @@ class NewArticle(Wish):
     organizations: Annotated[list[Key], Field(max_length=500, description="For the audience organizations: their ids.")] = []
     category_id: Key | None = None
     tags: Annotated[list[Tag], Field(max_length=20)] = []
-    external_id: Annotated[str, Field(max_length=120, description="Its id in another system; used once."), PLAIN, SAID] | None = None
+    external_id: (
+        Annotated[str, Field(min_length=1, max_length=120, description="Its id in another system; used once."), PLAIN, SAID] | None
+    ) = None
 
 
 class ArticleChange(Change):

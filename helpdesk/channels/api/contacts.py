@@ -23,7 +23,7 @@ from helpdesk.crm import contacts as people
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
 from helpdesk.errors import Conflict, Invalid, NotFound
 
-Tag = Annotated[str, Field(max_length=60), PLAIN, SAID]
+Tag = Annotated[str, Field(min_length=1, max_length=60), PLAIN, SAID]
 
 
 # --- what is sent and shown -------------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ class ContactFilters(Paging):
 class NewContact(Wish):
     """A customer to be added."""
 
-    email: Annotated[str, Field(max_length=254), PLAIN, SAID]
+    email: Annotated[str, Field(min_length=1, max_length=254), PLAIN, SAID]
     name: Annotated[str, Field(max_length=200), PLAIN] = ""
     language: Language = ""
     tags: Annotated[list[Tag], Field(max_length=editing.MOST_TAGS)] = []
@@ -52,7 +52,7 @@ class ContactChange(Change):
 
     may_be_null = frozenset(("organization_id",))
 
-    name: Annotated[str, Field(max_length=200), PLAIN, SAID] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200), PLAIN, SAID] | None = None
     language: Language | None = None
     tags: Annotated[list[Tag], Field(max_length=editing.MOST_TAGS)] | None = None
     organization_id: Annotated[Key | None, Field(description="A company's id; null for none.")] = None

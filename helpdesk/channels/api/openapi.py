@@ -160,7 +160,7 @@ def _content(route: Route) -> dict[str, Any]:
     if route.files:
         parts = {"json": schema, "files": {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}}}
         content["multipart/form-data"] = {
-            "schema": {"type": "object", "required": ["json"], "properties": parts},
+            "schema": {"type": "object", "required": ["json"], "properties": parts, "additionalProperties": False},
             "encoding": {"json": {"contentType": "application/json"}},
         }
     return content

@@ -82,8 +82,8 @@ class NewTicket(Wish):
     """A request to be opened."""
 
     requester: Annotated[Requester | None, Field(description="Needed unless the token is the customer's own.")] = None
-    subject: Annotated[str, Field(max_length=300), PLAIN, SAID]
-    body: Annotated[str, Field(max_length=LONGEST, description="Plain text."), PLAIN, SAID]
+    subject: Annotated[str, Field(min_length=1, max_length=300), PLAIN, SAID]
+    body: Annotated[str, Field(min_length=1, max_length=LONGEST, description="Plain text."), PLAIN, SAID]
     priority: Priority = Priority.NORMAL
     language: Language = ""
     inbox_id: Annotated[Key | None, Field(description="Where it arrives; the API's inbox if left out.")] = None
@@ -96,7 +96,7 @@ class TicketChange(Change):
 
     status: Literal["open", "pending", "on_hold", "solved"] | None = None
     priority: Priority | None = None
-    subject: Annotated[str, Field(max_length=300), PLAIN, SAID] | None = None
+    subject: Annotated[str, Field(min_length=1, max_length=300), PLAIN, SAID] | None = None
     queue_id: Key | None = None
     assignee_id: Annotated[Key | None, Field(description="A colleague's id; null hands the ticket back to its queue.")] = None
 

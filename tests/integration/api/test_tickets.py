@@ -261,7 +261,12 @@ def test_what_is_no_json_is_refused_plainly(desk: TestDesk) -> None:
     assert dana.post("/tickets", data="a=b", content_type="application/x-www-form-urlencoded").status_code == 415
     assert dana.post("/tickets", data=b"{}", content_type="text/plain").status_code == 415
     assert dana.get("/nothing").json["code"] == "not_found"
-    assert dana.post("/me", {}).status_code == 405
+    wrong_way = dana.post("/me", {})
+    assert wrong_way.status_code == 405 and "GET" in wrong_way.headers["Allow"]
+    for number in ("0", "9" * 30, "-1", "x"):
+        assert dana.get(f"/tickets/{number}").status_code == 404
+        assert dana.patch(f"/tickets/{number}", {}).status_code == 404
+        assert dana.post(f"/tickets/{number}/messages", {"kind": "note", "body": "x"}).status_code == 404
 
 
 # --- changing ----------------------------------------------------------------------------------------------------------------
