@@ -72,6 +72,12 @@ def who_acts_next(ticket: Ticket) -> str:
     return str(gettext("It is our turn: an agent will answer you."))
 
 
+def kept_words(text: str) -> str:
+    """What the database keeps in English: our sentence, such as a mail's warning, in the reader's language, others' words as they are."""
+    sentence, line_end, rest = text.partition("\n")
+    return (str(gettext(sentence)) if sentence else "") + line_end + rest
+
+
 def tickets_count(number: int) -> str:
     return str(ngettext("%(num)s ticket", "%(num)s tickets", number))
 
@@ -84,5 +90,6 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "DELIVERY": DELIVERY,
     "paragraphs": paragraphs,
     "size": size,
+    "kept_words": kept_words,
     "who_acts_next": who_acts_next,
 }
