@@ -18,16 +18,26 @@ from helpdesk.kb.models import Article, Category
 
 #: Icons to choose from; each stands in the page's sprite.
 TOPIC_ICONS = {
+    "alert-triangle": "alert-triangle",
+    "arrow-back-up": "arrow-back-up",
     "book": "book",
+    "brush": "brush",
+    "building": "building",
+    "coffee": "coffee",
     "credit-card": "credit-card",
+    "device-laptop": "device-laptop",
+    "droplet": "droplet",
+    "help": "help",
+    "lock": "lock",
+    "package": "package",
+    "receipt": "receipt",
+    "refresh": "refresh",
+    "settings": "settings",
+    "shield-check": "shield-check",
+    "tool": "tool",
     "truck-delivery": "truck-delivery",
     "user": "user",
-    "settings": "settings",
-    "lock": "lock",
-    "device-laptop": "device-laptop",
-    "receipt": "receipt",
-    "help": "help",
-    "package": "package",
+    "world": "world",
 }
 
 

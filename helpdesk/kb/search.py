@@ -87,10 +87,12 @@ def suggest_articles(prefix: str, who: Principal, language: str, *, limit: int =
     return _checked(engine().suggest(prefix, audience=policy.terms(who), limit=limit * _SPARE), who, language)[:limit]
 
 
-def related_articles(article_id: int, title: str, who: Principal, language: str, *, limit: int = 4) -> list[Found]:
-    """Other articles about the same, in the reader's language. Nobody asked, so nothing is logged."""
-    hits = engine().find(title, audience=policy.terms(who), limit=limit + 1, language=language).answers
-    return [one for one in _checked(hits, who, language) if one.article_id != article_id][:limit]
+def related_articles(shown: Translation, who: Principal, *, limit: int = 4) -> list[Found]:
+    """Other articles of the same topic that speak of the same, in the same language. Nobody asked, so nothing is logged."""
+    category = shown.article.category.slug if shown.article.category else None
+    words = f"{shown.title} {shown.text[:300]}"
+    hits = engine().find(words, audience=policy.terms(who), limit=limit + 1, language=shown.language, category=category).answers
+    return [one for one in _checked(hits, who, shown.language) if one.article_id != shown.article_id][:limit]
 
 
 def engine() -> Engine:
@@ -123,5 +125,14 @@ def _checked(hits: Iterable[Hit], who: Principal, language: str) -> list[Found]:
     for hit in ranked:
         row = known.get(from_document_id(hit.id))
         if row is not None and row.article_id not in found:
-            found[row.article_id] = Found(row.article_id, row.language, row.slug, hit.title, hit.snippet, row.article.category, hit.score)
+            found[row.article_id] = Found(
+                row.article_id, row.language, row.slug, _telling(hit.title), _telling(hit.snippet), row.article.category, hit.score
+            )
     return list(found.values())
+
+
+def _telling(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    """Without marks on the small words between the others: a page full of marked "the" and "на" tells nothing. Codes stay marked."""
+    return tuple(
+        Run(run.text, False) if run.is_hit and len(run.text) < 4 and run.text.isalpha() and not run.text.isupper() else run for run in runs
+    )

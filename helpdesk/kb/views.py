@@ -14,7 +14,7 @@ from helpdesk.kb.models import Article, Category, Translation
 
 bp = Blueprint("kb", __name__)
 
-MOST_RESULTS = 20
+MOST_RESULTS = 10
 EACH_SHELF = 6
 #: How many of the articles a browser has judged are remembered in its session, so that a second opinion replaces the first.
 REMEMBERED = 20
@@ -80,7 +80,7 @@ def article(language: str, slug: str) -> Response:
         raise
     key = log.usable_key(request.args.get("s", ""))
     web.later(lambda: log.read(shown.article_id, key))
-    related = search.related_articles(shown.article_id, shown.title, who, language)
+    related = search.related_articles(shown, who)
     html = render_template(
         "kb/article.html",
         article=shown.article,

@@ -57,7 +57,7 @@ def my_requests() -> Response:
         first_url=url_for("portal.my_requests", **kept) if "after" in request.args else "",
         state=state if state in STATES else "",
         words=words,
-        company=company,
+        whole_company=company,
         sees_company=bool(who.organizations),
         requesters=_requesters(page.rows) if company else {},
         CUSTOMER_STATUS=plain.CUSTOMER_STATUS,

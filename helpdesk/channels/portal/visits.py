@@ -52,7 +52,7 @@ def page(visit: Visit, *, wrong: HelpdeskError | None = None, body: str = "") ->
         "standing": plain.standing(visit.ticket, visit.contact, shown, held),
         "messages": shown,
         "names": names,
-        "when": lambda at: plain.in_their_zone(at, visit.contact),
+        "when": lambda at: plain.on_their_clock(at, visit.contact),
         "answered": any(message.kind == "reply" for message in shown),
     }
     if web.htmx() and request.method == "GET":
