@@ -63,7 +63,7 @@ def weakness(password: str, *, email: str = "", name: str = "") -> Words:
     core = folded.strip("0123456789!@#$%^&*()-_=+.,?/;:'\"<>[]{}|~` ")
     if email and (folded == email.casefold() or core in {email.casefold(), email.casefold().split("@")[0]}):
         return _("Your e-mail address is the first thing anybody would try. Please choose something else.")
-    if name and core and core == "".join(name.casefold().split()):
+    if name and core and "".join(core.split()) == "".join(name.casefold().split()):
         return _("Your own name is among the first things anybody would try. Please choose something else.")
     if len(set(folded)) < 4 or core in _COMMON or folded in _COMMON or _slides(folded) or _repeats(folded):
         return _("This is one of the passwords that are tried first everywhere. Please choose something less common.")

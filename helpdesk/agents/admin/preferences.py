@@ -20,6 +20,8 @@ from helpdesk.events import record
 from helpdesk.preferences import prefer, preferences
 from helpdesk.versions import Stale
 
+#: Preferences that other screens change.
+ELSEWHERE = frozenset(("wall_epoch",))
 LANGUAGES = {"en": "English", "ru": "Русский"}
 
 

@@ -127,26 +127,24 @@ def test_an_invited_person_says_their_name_chooses_a_password_and_is_in(desk: Te
     assert signs_in(Browser(desk), "eve@example.com", NEW).status_code == 303
 
 
-@pytest.mark.parametrize(
-    ("password", "again", "words"),
-    [
-        ("short", "short", "at least 10 characters"),
-        ("alice@example.com", "alice@example.com", "e-mail address is the first thing"),
-        ("Password2024!", "Password2024!", "tried first everywhere"),
-        ("1234567890", "1234567890", "tried first everywhere"),
-        ("qwertyuiop", "qwertyuiop", "tried first everywhere"),
-        ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "tried first everywhere"),
-        ("x" * 201, "x" * 201, "at most 200 characters"),
-        (NEW, NEW + "!", "not the same password"),
-    ],
-)
-def test_a_weak_or_mistyped_password_is_refused_in_words_and_the_link_stays_good(
-    desk: TestDesk, password: str, again: str, words: str
-) -> None:
+WEAK = [
+    ("short", "short", "at least 10 characters"),
+    ("alice@example.com", "alice@example.com", "e-mail address is the first thing"),
+    ("Password2024!", "Password2024!", "tried first everywhere"),
+    ("1234567890", "1234567890", "tried first everywhere"),
+    ("qwertyuiop", "qwertyuiop", "tried first everywhere"),
+    ("aaaaaaaaaaaa", "aaaaaaaaaaaa", "tried first everywhere"),
+    ("x" * 201, "x" * 201, "at most 200 characters"),
+    (NEW, NEW + "!", "not the same password"),
+]
+
+
+def test_a_weak_or_mistyped_password_is_refused_in_words_and_the_link_stays_good(desk: TestDesk) -> None:
     path = link(desk.people.alice, "reset")
-    answer = Browser(desk).send(path, password=password, again=again)
-    assert answer.status_code == 422 and words in answer.text
-    assert password not in answer.text or password == "alice@example.com"
+    for password, again, words in WEAK:
+        answer = Browser(desk).send(path, password=password, again=again)
+        assert answer.status_code == 422 and words in answer.text, words
+        assert password not in answer.text or password == "alice@example.com"
     assert Browser(desk).send(path, password=NEW, again=NEW).status_code == 200
 
 

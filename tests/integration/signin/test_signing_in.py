@@ -98,6 +98,7 @@ def test_a_wrong_password_an_unknown_address_and_a_deactivated_person_get_the_sa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_unknown_accounts_take_about_as_long(desk: TestDesk, alice: User) -> None:
     def took(email: str) -> float:
         browser = Browser(desk)
@@ -144,9 +145,9 @@ def test_unknown_accounts_run_out_of_tries_as_well(desk: TestDesk) -> None:
     assert answers == [422] * 5 + [429]
 
 
-@pytest.mark.parametrize("email", ["", " ", "alice", "@", "alice@example.com\x00", "x" * 400 + "@example.com", "a b@example.com"])
-def test_what_is_no_address_is_refused_like_a_wrong_one(desk: TestDesk, alice: User, email: str) -> None:
-    assert signs_in(Browser(desk), email).status_code == 422
+def test_what_is_no_address_is_refused_like_a_wrong_one(desk: TestDesk, alice: User) -> None:
+    for email in ["", " ", "alice", "@", "alice@example.com\x00", "x" * 400 + "@example.com", "a b@example.com"]:
+        assert signs_in(Browser(desk), email).status_code == 422, email
 
 
 def test_somebody_who_never_chose_a_password_cannot_sign_in_with_an_empty_one(desk: TestDesk) -> None:
