@@ -6,12 +6,22 @@ Lock order everywhere: agents by id, then the item, then the ticket.
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.agents import notifications
-from helpdesk.agents.models import AgentProfile, Assignment, ItemState, Offer, OfferState, QueueMember, WorkItem
+from helpdesk.agents.models import (
+    AgentProfile,
+    Assignment,
+    ItemState,
+    Offer,
+    OfferState,
+    Presence,
+    PresenceState,
+    QueueMember,
+    WorkItem,
+)
 from helpdesk.agents.presence import became_idle, profile_of
 from helpdesk.auth import STAFF, User
 from helpdesk.catalog import AssignmentEnded, TicketAssigned
@@ -116,14 +126,13 @@ def wake(item: WorkItem) -> None:
         owned.counted = raise_load(owned.user_id, owned.weight)
 
 
-def raise_load(user_id: int, weight: int) -> bool:
-    """Add work to an agent if it fits their capacity; the guard and the lock in one statement."""
-    kept = db.session().execute(
-        update(AgentProfile)
-        .where(AgentProfile.user_id == user_id, AgentProfile.load + weight <= AgentProfile.capacity)
-        .values(load=AgentProfile.load + weight),
-        execution_options={"synchronize_session": False},
-    )
+def raise_load(user_id: int, weight: int, *, present: bool = False) -> bool:
+    """Add work to an agent if it fits their capacity (and, with `present`, if they are available); guard and lock in one statement."""
+    fits = update(AgentProfile).where(AgentProfile.user_id == user_id, AgentProfile.load + weight <= AgentProfile.capacity)
+    if present:
+        here = exists().where(Presence.user_id == user_id, Presence.state == PresenceState.AVAILABLE, Presence.expires_at >= clock.now())
+        fits = fits.where(here)
+    kept = db.session().execute(fits.values(load=AgentProfile.load + weight), execution_options={"synchronize_session": False})
     return kept.rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 

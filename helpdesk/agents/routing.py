@@ -344,36 +344,27 @@ def serve(user_id: int) -> bool:
 
 
 def _claim(item: WorkItem, queue: Queue, decision: ranking.Decision) -> bool:
-    """Agent, then item, then offer or assignment, or nothing at all."""
+    """Agent, then item, then offer or assignment; whoever loses the race puts back what it had taken."""
     session = db.session()
     user_id = decision.agent
     assert user_id is not None
     why = decision.as_json()
-    with session.begin_nested() as savepoint:
-        if not assignments.raise_load(user_id, item.weight):
-            savepoint.rollback()
-            return False
-        present = session.scalar(
-            select(Presence.user_id).where(
-                Presence.user_id == user_id, Presence.state == PresenceState.AVAILABLE, Presence.expires_at >= clock.now()
-            )
-        )
-        taken = session.execute(
-            update(WorkItem)
-            .where(WorkItem.id == item.id, WorkItem.state == ItemState.WAITING)
-            .values(state=ItemState.OFFERED, user_id=user_id, why=why),
-            execution_options={"synchronize_session": False},
-        )
-        if present is None or taken.rowcount != 1:  # type: ignore[attr-defined]
-            savepoint.rollback()
-            return False
-        for name, value in (("state", ItemState.OFFERED), ("user_id", user_id), ("why", why)):
-            set_committed_value(item, name, value)
-        if queue.acceptance == "automatic":
-            ticket = session.get_one(Ticket, item.ticket_id)
-            assignments.take_over(item, ticket, user_id, how="automatic", by=SYSTEM)
-        else:
-            offers.make(item, user_id, queue, why)
+    if not assignments.raise_load(user_id, item.weight, present=True):
+        return False
+    state = ItemState.ASSIGNED if queue.acceptance == "automatic" else ItemState.OFFERED
+    taken = session.execute(
+        update(WorkItem).where(WorkItem.id == item.id, WorkItem.state == ItemState.WAITING).values(state=state, user_id=user_id, why=why),
+        execution_options={"synchronize_session": False},
+    )
+    if taken.rowcount != 1:  # type: ignore[attr-defined]
+        assignments.lower(user_id, item.weight)
+        return False
+    for name, value in (("state", state), ("user_id", user_id), ("why", why)):
+        set_committed_value(item, name, value)
+    if state is ItemState.ASSIGNED:
+        assignments.take_over(item, session.get_one(Ticket, item.ticket_id), user_id, how="automatic", by=SYSTEM)
+    else:
+        offers.make(item, user_id, queue, why)
     return True
 
 

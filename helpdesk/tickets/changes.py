@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from helpdesk import db
 from helpdesk.errors import StaleTicket
@@ -25,4 +26,5 @@ def change(ticket: Ticket, seen: int | None, **values: Any) -> None:
     )
     if kept.rowcount != 1:  # type: ignore[attr-defined]
         raise StaleTicket(_("Somebody changed this ticket while you were looking at it. Look at it again, then decide."))
-    db.session().refresh(ticket, ["version", *values])
+    for name, value in {**values, "version": expected + 1}.items():
+        set_committed_value(ticket, name, value)  # what the database holds now, without asking it again

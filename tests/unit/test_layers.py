@@ -93,7 +93,8 @@ def test_doors_do_not_reach_into_each_other() -> None:
 
 
 def test_nobody_but_the_edge_commits() -> None:
-    allowed = {"helpdesk.db", "helpdesk.migrations.env"}
+    # A restore fills empty tables row by row, long before there is a desk with an edge.
+    allowed = {"helpdesk.db", "helpdesk.migrations.env", "helpdesk.backup.restoring"}
     wrong = [module for module, path in modules() if ".commit()" in path.read_text() and module not in allowed and ".kb." not in module]
     assert not wrong, wrong
 
