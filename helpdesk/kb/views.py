@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, session, url_for
 
 from helpdesk import files, limits, web
 from helpdesk.errors import NotFound
@@ -16,6 +16,7 @@ bp = Blueprint("kb", __name__)
 
 MOST_RESULTS = 10
 EACH_SHELF = 6
+EACH_PAGE = 200
 #: How many of the articles a browser has judged are remembered in its session, so that a second opinion replaces the first.
 REMEMBERED = 20
 
@@ -28,14 +29,17 @@ def index() -> Response:
 
 @bp.get("/kb/topics/<slug>")
 def topic(slug: str) -> Response:
-    """One category, whole."""
-    shelf = next((one for one in queries.shelves(web.principal(), web.lang()) if one.category and one.category.slug == slug), None)
-    if shelf is None:
-        category = next((one for one in queries.categories() if one.slug == slug), None)
-        if category is None:
-            abort(404)
-        shelf = queries.Shelf(category, [])
-    return make_response(render_template("kb/topic.html", shelf=shelf))
+    """One category, by title."""
+    category = next((one for one in queries.categories() if one.slug == slug), None)
+    if category is None:
+        raise NotFound
+    position = web.uncursor(request.args.get("after"), str, int)
+    after = (position[0], position[1]) if position else None
+    rows = queries.in_category(web.principal(), web.lang(), category, limit=EACH_PAGE, after=after)
+    page = web.paged(rows, EACH_PAGE, lambda card: (card.title, card.article_id))
+    next_url = url_for("kb.topic", slug=slug, after=page.next) if page.next else ""
+    first_url = url_for("kb.topic", slug=slug) if after else ""
+    return make_response(render_template("kb/topic.html", category=category, page=page, next_url=next_url, first_url=first_url))
 
 
 @bp.get("/kb/search")
@@ -143,7 +147,7 @@ def picture(file_id: int) -> Response:
 @bp.get("/sitemap.xml")
 def sitemap() -> Response:
     """Public articles with their languages."""
-    html = render_template("kb/sitemap.xml", translations=queries.for_everybody(), languages=published_languages, address=_absolute)
+    html = render_template("kb/sitemap.xml", articles=queries.for_everybody().values(), address=_absolute)
     answer = make_response(html)
     answer.headers["Content-Type"] = "application/xml; charset=utf-8"
     return answer
@@ -191,8 +195,8 @@ def _url(language: str, slug: str) -> str:
     return url_for("kb.article", language=language, slug=slug)
 
 
-def _absolute(translation: Translation) -> str:
-    return web.absolute("kb.article", language=translation.language, slug=translation.slug)
+def _absolute(shown: Translation | queries.Card) -> str:
+    return web.absolute("kb.article", language=shown.language, slug=shown.slug)
 
 
 @bp.app_context_processor

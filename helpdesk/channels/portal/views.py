@@ -19,7 +19,7 @@ def home() -> Response:
     who, language = web.principal(), web.lang()
     html = render_template(
         "portal/home.html",
-        shelves=[shelf for shelf in queries.shelves(who, language) if shelf.category is not None],
+        shelves=[shelf for shelf in queries.shelves(who, language, each=1) if shelf.category is not None],
         useful=queries.most_useful(who, language, limit=MOST_USEFUL),
     )
     return make_response(html)
