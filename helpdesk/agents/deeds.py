@@ -12,6 +12,7 @@ from helpdesk import db, files, web
 from helpdesk.agents import answering, assignments, notifications, offers, presence
 from helpdesk.agents import views as workspace
 from helpdesk.agents.models import Offer, PresenceState
+from helpdesk.agents.words import queue_name
 from helpdesk.auth import User
 from helpdesk.errors import Conflict, Invalid, NotFound, StaleTicket, TooLarge
 from helpdesk.preferences import preferences
@@ -115,7 +116,7 @@ def transfer(number: int) -> Response:
     if queue is None:
         raise NotFound
     lifecycle.move(ticket, queue, by=web.current_actor(), seen=web.form_version())
-    words = _("#%(n)s is now in the queue %(queue)s.", n=number, queue=queue.name)
+    words = _("#%(n)s is now in the queue %(queue)s.", n=number, queue=queue_name(queue))
     if not web.principal().leads and queue.id not in web.principal().queues and ticket.assignee_id != web.principal().user_id:
         flash(words)
         return web.see(url_for("agents.inbox"))

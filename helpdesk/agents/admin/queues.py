@@ -10,6 +10,7 @@ from helpdesk import web
 from helpdesk.agents import people, queues, skills
 from helpdesk.agents.admin import bp
 from helpdesk.agents.admin.forms import REFUSALS, find, ids, levels, page, seen, whole
+from helpdesk.agents.words import queue_name
 from helpdesk.db import session
 from helpdesk.errors import HelpdeskError
 from helpdesk.tickets.models import Queue
@@ -66,7 +67,7 @@ def deactivate_queue(queue_id: int) -> Response:
         return _deactivation_page(queue, wrong)
     said = _("The queue is switched off.")
     if moved and target is not None:
-        went = ngettext("%(num)s ticket went to %(queue)s.", "%(num)s tickets went to %(queue)s.", moved, queue=target.name)
+        went = ngettext("%(num)s ticket went to %(queue)s.", "%(num)s tickets went to %(queue)s.", moved, queue=queue_name(target))
         said = f"{said} {went}"
     flash(said)
     return web.see("/admin/queues")
