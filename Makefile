@@ -1,6 +1,6 @@
 # From a fresh clone:  make demo   a running desk with people and tickets in it, nothing else to install
 #                      make test   everything that CI runs
-# Also: quick, lint, soak, bench, assets, texts, lock, clean. Arguments go through ARGS, e.g. make demo ARGS="--port 9000".
+# Also: quick, lint, soak, bench, assets, pictures, texts, lock, clean. Arguments go through ARGS, e.g. make demo ARGS="--port 9000".
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +13,7 @@ WORKERS ?= 2
 QUICK := not browser and not postgres and not redis and not slow and not soak and not corpus
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick soak lint bench assets texts packages lock clean
+.PHONY: help demo test quick soak lint bench assets pictures texts packages lock clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -45,6 +45,10 @@ bench: $(VENV)/.installed-dev assets
 # Skips itself within a fifth of a second when no css, js or icon changed.
 assets: | $(VENV)/.installed
 	@$(BIN)/python hatch_build.py --quiet
+
+# Take the README's pictures from a fresh demo.
+pictures: packages $(VENV)/.installed-dev assets
+	@$(BIN)/python docs/pictures.py
 
 # Collect what pages and code say into the Russian catalogue; what is new there waits for its translation.
 texts: $(VENV)/.installed-dev
