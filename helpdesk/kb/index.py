@@ -46,6 +46,7 @@ _KEPT_BODY = 20_000  # characters a snippet may come from
 _LETTERS, _PAIRS = 1_200, 4_000  # characters of a field that the re-ranking looks at; more made no set better
 _ASKED = 40  # questions of an article, the newest
 _INDEXED_BODY = 200_000  # characters; beyond that an article is a file, and one must not stall the index
+_REWRITTEN = (".toc", "words", "recent")
 _SMALL_SEGMENT = 24  # articles; changes gather in one segment until it holds so many
 
 
@@ -128,14 +129,14 @@ class Index:
             frequencies: Counter[str] = Counter()
             seen: set[str] = set()
             index = FileIndex.create(FileStorage(str(target)), _schema(), "MAIN")
-            writer = index.writer(timeout=wait, limitmb=48)
+            writer = index.writer(timeout=wait, limitmb=48, compound=False)
             for document in documents:
                 if document.id in seen or document.gone:
                     continue
                 seen.add(document.id)
                 frequencies.update(_add(writer, document))
             writer.commit(merge=False)
-            (target / "words").write_bytes(Speller.of(frequencies, len(seen)).dump())
+            (target / "words").write_bytes(Speller.of(frequencies, len(seen)).dumped)
             with self._locked(self._writing, wait):
                 self._switch(generation, revision, recent=0)
                 for other in self.folder.glob("g-*"):
@@ -153,10 +154,10 @@ class Index:
                 return
             latest = {document.id: document for document in changes}
             target = self.folder / state.generation
-            speller = Speller.load(files["words"][1])
+            speller = Speller(files["words"][1])
             fresh = Counter(json.loads(files["recent"][1]) if "recent" in files else {})
             try:
-                writer = FileIndex(FileStorage(str(target)), indexname="MAIN").writer(timeout=1.0, limitmb=16)
+                writer = FileIndex(FileStorage(str(target)), indexname="MAIN").writer(timeout=1.0, limitmb=16, compound=False)
                 for document in latest.values():
                     writer.delete_by_term("id", document.id)
                     if not document.gone:
@@ -177,7 +178,7 @@ class Index:
         for path in sorted((self.folder / generation).iterdir()):
             if path.is_dir() or path.name.endswith(("LOCK", ".tmp")):
                 continue
-            if known and path.name in known and path.suffix == ".seg":  # segments never change under their name
+            if known and path.name in known and not path.name.endswith(_REWRITTEN):  # a segment's files never change
                 files[path.name] = known[path.name]
                 continue
             content = path.read_bytes()
@@ -258,7 +259,7 @@ def _received(lines: IO[bytes]) -> Iterator[Document]:
 
 
 def _schema() -> Schema:
-    split = SpaceSeparatedTokenizer()  # the fields receive stems; Whoosh only cuts at spaces
+    split = SpaceSeparatedTokenizer()  # never used: the fields receive lists of terms, which Whoosh takes as they are
     texts = {name: TEXT(analyzer=split, phrase=False) for name in FIELDS}
     sets = {name: KEYWORD(lowercase=False, scorable=False) for name in ("audience", "language", "category", "edges")}
     return Schema(id=ID(unique=True), kept=STORED, **texts, **sets)
@@ -273,7 +274,6 @@ def _add(writer: Any, document: Document) -> set[str]:
     parts = (document.title, body, *document.asked[:_ASKED])
     tokens = [list(text.tokens(text.normal(part))) for part in parts]
     title, written, asked = tokens[0], tokens[1], tokens[2:]
-    labels = text.stems(" ".join((document.category, *document.tags)))
     stems = {"title": title, "body": written, "asked": [token for question in asked for token in question]}
     kept = (
         document.id,
@@ -281,19 +281,13 @@ def _add(writer: Any, document: Document) -> set[str]:
         body[:_KEPT_BODY],
         *((_spaced(found, "word")[:_LETTERS], _spaced(found, "stem")[:_PAIRS]) for found in ([title], [written], asked)),
     )
-    fields: dict[str, str] = {name: " ".join(token.stem for token in found) for name, found in stems.items() if found}
-    edges = {token.word[:size] for token in title for size in EDGES if size <= len(token.word)}
-    sets = {"audience": document.audience, "language": [document.language], "category": [keyed(document.category)], "edges": edges}
-    fields |= {name: joined for name, values in sets.items() if (joined := " ".join(sorted(filter(None, values))))}
-    if labels:
-        fields["labels"] = " ".join(labels)
+    fields: dict[str, list[str]] = {name: [token.stem for token in found] for name, found in stems.items()}
+    fields["labels"] = text.stems(" ".join((document.category, *document.tags)))
+    fields["edges"] = sorted({token.word[:size] for token in title for size in EDGES if size <= len(token.word)})
+    fields |= {"audience": sorted(set(document.audience)), "language": [document.language], "category": [document.category]}
+    fields = {name: values for name, values in fields.items() if any(values)}  # an empty term is none
     writer.add_document(id=document.id, kept=kept, **fields)
     return {token.word for found in tokens for token in found}
-
-
-def keyed(category: str) -> str:
-    """A category's name as one index term."""
-    return "_".join(category.split())
 
 
 def _spaced(sentences: list[list[text.Token]], what: str) -> str:

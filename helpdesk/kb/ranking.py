@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from helpdesk.kb import layout, text
@@ -25,7 +25,7 @@ _MOST_WORDS = 160  # different ones looked up
 _MOST_STEMS = 24  # asked for, the rarest
 _MOST_GRAMS = 64  # looked for in each candidate, the rarest
 _TEXTS = ("title", "body", "asked")  # in the order of Kept.texts
-_MOST_POSTINGS = 9_000  # scored before the common words are left out: keeps the cost flat as the base grows
+_MOST_POSTINGS = 6_000  # scored before the common words are left out: keeps the cost flat as the base grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Weights:
 
     title: float = 1.0
     body: float = 0.28
-    asked: float = 0.6
+    asked: float = 0.45
     labels: float = 0.3
     pairs: float = 0.4
     grams: float = 0.35
@@ -61,12 +61,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A found article: where it is, what it is, and its score (about 0 to 2; 1 is a title with all the words)."""
+    """A found article: where it is, what it is, and its score (about 0 to 2; 1 is a title with all the words).
+
+    `open`: texts whose letters are still to be looked at, each after what it may add to the score.
+    """
 
     segment: int
     number: int
     article: Kept
     score: float
+    open: tuple[tuple[float, str], ...] = ()
 
 
 def understand(
@@ -106,36 +110,44 @@ def understand(
     return question
 
 
-def rank(
-    question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None], weights: Weights, limit: int = RERANKED
-) -> list[Ranked]:
+def rank(question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None], weights: Weights, limit: int = RERANKED) -> list[Ranked]:
     """The best articles, best first; only those that share a word with the question."""
     stems = {stem: share * weight for stem, share in question.stems.items() if (weight := snapshot.weight(stem))}
     rarest = heapq.nlargest(_MOST_STEMS, stems, key=lambda stem: stems[stem])
     if not rarest:
         return []
     most = sum(stems[stem] for stem in rarest if question.stems[stem] == 1) + min(question.unknown, _MOST_STEMS) * snapshot.rarest
-    found = _candidates({stem: stems[stem] for stem in rarest}, snapshot, allowed, weights)
-    best = heapq.nlargest(RERANKED, found, key=lambda place: (found[place], -place[0], -place[1]))
+    best = _candidates({stem: stems[stem] for stem in rarest}, snapshot, allowed, weights)
     pairs = _pairs(question, snapshot) if weights.pairs else {}
     letters = _letters(question, snapshot) if weights.grams else {}
-    ranked = []
-    for segment, number in best:
+    scored: list[tuple[float, float, Ranked]] = []
+    for words, segment, number in best:
         article = snapshot.article(segment, number)
-        score = found[segment, number] / most
-        for at, name in enumerate(_TEXTS):
-            if not article.texts[at].words:
-                continue
-            share = weights.pairs * _present(pairs, article.texts[at].stems) / most
-            if letters:
-                norm = snapshot.segments[segment].norms(name, snapshot.averages[name], weights.k1, weights.b)[number]
-                evenly = (weights.k1 + 1) / (1 + norm)
-                share += weights.grams * evenly * _present(letters, article.texts[at].words) / sum(letters.values())
-            score += weights.of(name) * share
-        score += weights.coverage * _coverage(question, article, snapshot)
-        ranked.append(Ranked(segment, number, article, score))
-    ranked.sort(key=lambda one: (-one.score, one.article.id))
-    return ranked[:limit]
+        score = words / most + weights.coverage * _coverage(question, article, snapshot)
+        for name, kept in zip(_TEXTS, article.texts, strict=True):
+            if kept.stems:
+                score += weights.of(name) * weights.pairs * _present(pairs, kept.stems) / most
+        titled, longer = (_letter_scales(segment, number, article, names, snapshot, weights) for names in (_TEXTS[:1], _TEXTS[1:]))
+        score += _letter_score(letters, titled)
+        scored.append((score + sum(scale for scale, _ in longer), score, Ranked(segment, number, article, 0.0, longer)))
+    return _settled(scored, letters, limit)
+
+
+def _settled(scored: list[tuple[float, float, Ranked]], letters: dict[str, float], limit: int) -> list[Ranked]:
+    """The first `limit`, from (highest possible score, score so far, candidate): letters are sought in long texts only while they can
+    still change the order."""
+    settled: list[tuple[float, str, Ranked]] = []
+    scored.sort(key=lambda one: -one[0])
+    least = -1.0
+    for highest, score, candidate in scored:
+        if highest < least:
+            break
+        final = score + _letter_score(letters, candidate.open)
+        settled.append((-final, candidate.article.id, replace(candidate, score=final, open=())))
+        if len(settled) >= limit:
+            least = -sorted(one[0] for one in settled)[limit - 1]
+    settled.sort(key=lambda one: one[:2])
+    return [candidate for _, _, candidate in settled[:limit]]
 
 
 def telling(question: Question, snapshot: Snapshot) -> set[str]:
@@ -153,37 +165,57 @@ def _correction(token: text.Token, snapshot: Snapshot) -> list[str]:
 
 def _candidates(
     stems: dict[str, float], snapshot: Snapshot, allowed: Sequence[bytes | None], weights: Weights
-) -> dict[tuple[int, int], float]:
-    """BM25 summed over fields, rarest postings first, until the budget is spent: what is common decides little."""
-    wanted = [(count, name, stem) for stem in stems for name in FIELDS if (count := snapshot.count(name, stem))]
-    found: dict[tuple[int, int], float] = {}
+) -> list[tuple[float, int, int]]:
+    """The best by words: (score, segment, number). BM25 summed over fields, rarest postings first, until the budget is spent: what is
+    common decides little."""
+    wanted = [(count, name, stem) for stem in stems for name, count in zip(FIELDS, snapshot.counts(stem), strict=True) if count]
+    sums: list[dict[int, float]] = [{} for _ in snapshot.segments]
     spent = 0
     for count, name, stem in sorted(wanted):
-        spent += count
-        if found and spent > _MOST_POSTINGS:
+        if spent and spent + count > _MOST_POSTINGS:
             break
-        for at, segment in enumerate(snapshot.segments):
-            open_to = allowed[at]
-            if open_to is None:
-                continue
-            norms = segment.norms(name, snapshot.averages[name], weights.k1, weights.b)
-            scale = stems[stem] * weights.of(name) * (weights.k1 + 1)
-            for number, times in zip(*snapshot.postings(at, name, stem), strict=True):
-                if open_to[number]:
-                    place = (at, number)
-                    found[place] = found.get(place, 0.0) + scale * times / (times + norms[number])
-    return found
+        spent += count
+        scale = stems[stem] * weights.of(name)
+        for at, sum_ in enumerate(sums):
+            if allowed[at] is not None:
+                numbers, impacts = snapshot.impacts(at, name, stem, weights.k1, weights.b)
+                for number, impact in zip(numbers, impacts, strict=True):
+                    sum_[number] = sum_.get(number, 0.0) + scale * impact
+    found: list[tuple[float, int, int]] = []
+    for at, (sum_, open_to) in enumerate(zip(sums, allowed, strict=True)):
+        if open_to is not None:
+            scores = sorted([score for number, score in sum_.items() if open_to[number]])
+            least = scores[-RERANKED] if len(scores) > RERANKED else 0.0
+            found += [(score, -at, -number) for number, score in sum_.items() if score >= least and open_to[number]]
+    found.sort(reverse=True)
+    return [(score, -at, -number) for score, at, number in found[:RERANKED]]
+
+
+def _letter_scales(
+    segment: int, number: int, article: Kept, names: Sequence[str], snapshot: Snapshot, weights: Weights
+) -> tuple[tuple[float, str], ...]:
+    """For each filled text of an article what all letters of the question would add to its score, and the text."""
+    if not weights.grams:
+        return ()
+    scales = []
+    for name in names:
+        text_ = article.texts[_TEXTS.index(name)].words
+        if text_:
+            norm = snapshot.segments[segment].norms(name, snapshot.averages[name], weights.k1, weights.b)[number]
+            scales.append((weights.of(name) * weights.grams * (weights.k1 + 1) / (1 + norm), text_))
+    return tuple(scales)
+
+
+def _letter_score(letters: dict[str, float], scales: Sequence[tuple[float, str]]) -> float:
+    most = sum(letters.values())
+    return sum(scale * _present(letters, where) / most for scale, where in scales) if most else 0.0
 
 
 def _pairs(question: Question, snapshot: Snapshot) -> dict[str, float]:
     """Neighbouring stems of the question as they would stand in a text, and what finding them is worth."""
     stems = [text.stem(word) for word in question.words]
     weights = [snapshot.weight(stem) for stem in stems]
-    return {
-        f" {stems[i]} {stems[j]} ": (weights[i] + weights[j]) / 2
-        for i, j in pairwise(range(len(stems)))
-        if weights[i] and weights[j]
-    }
+    return {f" {stems[i]} {stems[j]} ": (weights[i] + weights[j]) / 2 for i, j in pairwise(range(len(stems))) if weights[i] and weights[j]}
 
 
 def _letters(question: Question, snapshot: Snapshot) -> dict[str, float]:
@@ -194,7 +226,7 @@ def _letters(question: Question, snapshot: Snapshot) -> dict[str, float]:
 
 def _present(parts: dict[str, float], where: str) -> float:
     """The weight of those parts that occur: a substring search, which costs less than keeping vectors of every article."""
-    return sum(weight for part, weight in parts.items() if part in where)
+    return sum([weight for part, weight in parts.items() if part in where])
 
 
 def _coverage(question: Question, article: Kept, snapshot: Snapshot) -> float:

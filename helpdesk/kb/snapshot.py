@@ -8,21 +8,35 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import log
 from typing import Any, NamedTuple
 
 from whoosh.filedb.filestore import RamStorage
+from whoosh.filedb.structfile import BufferFile
 from whoosh.index import FileIndex
 from whoosh.reading import SegmentReader, TermNotFound
 
-from helpdesk.kb.index import FIELDS, Damaged, State, keyed
+from helpdesk.kb.index import FIELDS, Damaged, State
 from helpdesk.kb.speller import Speller
 
+_FIVE_QUESTIONS = 80  # words
 _CACHED_POSTINGS = 300_000  # about three megabytes
 _CACHED_ARTICLES = 400
 _CACHED_MARKS = 100  # of a segment; a byte per article each
-_CACHED_WEIGHTS = 20_000
+_CACHED_COUNTS = 20_000
+
+
+_Postings = tuple["array[int]", "array[float]"]
+
+
+class _Memory(RamStorage):  # type: ignore[misc]  # Whoosh has no types
+    """Whoosh's storage in memory, reading the given bytes in place where the original copies them twice."""
+
+    def open_file(self, name: str, **kwargs: Any) -> BufferFile:
+        if name not in self.files:
+            raise NameError(name)  # what Whoosh expects
+        return BufferFile(self.files[name], name=name, **kwargs)
 
 
 class Text(NamedTuple):
@@ -88,12 +102,13 @@ class Segment:
         return found
 
     def norms(self, field: str, average: float, k1: float, b: float) -> array[float]:
-        """BM25's k1·(1−b+b·length/average) per article."""
+        """BM25's k1·(1−b+b·length/average) per article. A few `asked` count as five would: alone they would shout, being so short."""
         key = (field, average, k1, b)
         found = self._norms.get(key)
         if found is None:
             flat, slope = k1 * (1 - b), k1 * b / average
-            found = self._norms[key] = array("f", (flat + slope * length for length in self.lengths[field]))
+            least = _FIVE_QUESTIONS if field == "asked" else 0
+            found = self._norms[key] = array("f", (flat + slope * max(length, least) for length in self.lengths[field]))
         return found
 
 
@@ -104,7 +119,7 @@ class Snapshot:
         self.revision, self.recent, self.files = state.revision, state.recent, files
         self.segments: list[Segment] = []
         self.speller: Speller
-        storage = RamStorage()
+        storage = _Memory()
         storage.files = {name: content for name, (_, content) in files.items()}
         known = {str(segment.reader.segment().segment_id()): segment for segment in previous.segments} if previous else {}
         try:
@@ -113,7 +128,7 @@ class Snapshot:
             if previous and previous.files["words"][1] is files["words"][1]:
                 self.speller = previous.speller
             else:
-                self.speller = Speller.load(files["words"][1])
+                self.speller = Speller(files["words"][1])
             fresh: dict[str, int] = json.loads(files["recent"][1]) if "recent" in files else {}
             self._fresh_speller = Speller.of(fresh, state.recent) if fresh else None
         except Exception as error:  # a reader over broken files raises nearly anything
@@ -121,35 +136,47 @@ class Snapshot:
         self.documents = sum(int(segment.reader.doc_count()) for segment in self.segments)
         self.rarest = log(2 * self.documents + 2)  # what a word of no article would weigh
         self.averages = {name: self._average(name) for name in FIELDS}
-        self._weights: dict[str, float] = {}
-        self._postings: dict[tuple[int, str, str], tuple[array[int], array[float]]] = {}
+        self._counts: dict[str, tuple[int, ...]] = {}
+        self._postings: dict[tuple[object, ...], _Postings] = {}
         self._cached_postings = 0
         self._articles: dict[tuple[int, int], Kept] = {}
 
-    def count(self, field: str, term: str) -> int:
-        """In how many articles the field has the term (until the next merge, deleted ones count)."""
-        return sum(int(segment.reader.doc_frequency(field, term)) for segment in self.segments)
+    def counts(self, stem: str) -> tuple[int, ...]:
+        """In how many articles each of FIELDS has the stem (until the next merge, deleted ones count)."""
+        found = self._counts.get(stem)
+        if found is None:
+            if len(self._counts) >= _CACHED_COUNTS:
+                self._counts.clear()
+            counts = (sum(int(segment.reader.doc_frequency(name, stem)) for segment in self.segments) for name in FIELDS)
+            found = self._counts[stem] = tuple(counts)
+        return found
 
     def weight(self, stem: str) -> float:
         """Inverse document frequency, 0 for a stem that no article has.
 
         One weight for all fields, from the field that has it most: a word that is everywhere in the bodies tells little in a title too.
         """
-        found = self._weights.get(stem)
-        if found is None:
-            count = max(self.count(field, stem) for field in FIELDS)
-            found = log(1 + (self.documents - count + 0.5) / (count + 0.5)) if 0 < count <= self.documents else 0.05 * (count > 0)
-            if len(self._weights) >= _CACHED_WEIGHTS:
-                self._weights.clear()
-            self._weights[stem] = found
-        return found
+        count = min(max(self.counts(stem)), self.documents)
+        return log(1 + (self.documents - count + 0.5) / (count + 0.5)) if count else 0.0
 
     def postings(self, segment: int, field: str, term: str) -> tuple[array[int], array[float]]:
         """As Segment.postings, remembered: the same few words are asked all day."""
-        key = (segment, field, term)
+        return self._remembered((segment, field, term), lambda: self.segments[segment].postings(field, term))
+
+    def impacts(self, segment: int, field: str, term: str, k1: float, b: float) -> tuple[array[int], array[float]]:
+        """Article numbers and BM25's part that depends on the article: (k1+1)·times / (times + k1·(1−b+b·length/average))."""
+
+        def computed() -> tuple[array[int], array[float]]:
+            numbers, times = self.segments[segment].postings(field, term)
+            norms = self.segments[segment].norms(field, self.averages[field], k1, b)
+            return numbers, array("f", ((k1 + 1) * n / (n + norms[number]) for number, n in zip(numbers, times, strict=True)))
+
+        return self._remembered((segment, field, term, k1, b), computed)
+
+    def _remembered(self, key: tuple[object, ...], computed: Callable[[], _Postings]) -> _Postings:
         found = self._postings.get(key)
         if found is None:
-            found = self.segments[segment].postings(field, term)
+            found = computed()
             if self._cached_postings > _CACHED_POSTINGS:
                 self._postings.clear()
                 self._cached_postings = 0
@@ -168,7 +195,7 @@ class Snapshot:
             if language:
                 mask &= int.from_bytes(segment.marked("language", language), "little")
             if category:
-                mask &= int.from_bytes(segment.marked("category", keyed(category)), "little")
+                mask &= int.from_bytes(segment.marked("category", category), "little")
             masks.append(mask.to_bytes(segment.size, "little") if mask else None)
         return masks
 

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from helpdesk.kb.text import normal, stem
 
 LENGTH = 220  # characters of a snippet, about three lines
+_WORD = re.compile(r"[^\W_]+")
+_SPACES = re.compile(r"\s+")
 _LOOKED_AT = 8_000  # characters of the body
 
 
@@ -44,17 +46,24 @@ def snippet(body: str, stems: Collection[str], length: int = LENGTH) -> tuple[Ru
 
 def _hits(text: str, stems: Collection[str]) -> list[tuple[int, int, str]]:
     """(start, end, stem) of each asked word. Only words that begin like a stem are stemmed: analysing all would cost milliseconds."""
-    begins = {re.escape(one[: max(2, len(one) - 1)]) for one in stems if one}
-    if not begins:
-        return []
-    found: list[tuple[int, int, str]] = []
-    # ё is written as е in stems
-    pattern = "|".join(sorted(begins, key=len, reverse=True)).replace("е", "[её]")
-    for match in re.finditer(rf"(?<![^\W_])(?:{pattern})[^\W_]*", text, re.IGNORECASE):
-        found_stem = stem(match.group().lower().replace("ё", "е"))
-        if found_stem in stems:
-            found.append((match.start(), match.end(), found_stem))
-    return found
+    folded = _folded(text)
+    found: dict[int, tuple[int, int, str]] = {}
+    for begin in {one[: max(2, len(one) - 1)] for one in stems if one}:
+        at = folded.find(begin)
+        while at >= 0:
+            word = _WORD.match(folded, at)
+            if word and (at == 0 or not folded[at - 1].isalnum()) and stem(word.group()) in stems:
+                found[at] = (at, word.end(), stem(word.group()))
+            at = folded.find(begin, at + 1)
+    return sorted(found.values())
+
+
+def _folded(text: str) -> str:
+    """As stems are written: lower case, ё as е; every character in its place (the lower İ is two)."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
+    return lower.replace("ё", "е")
 
 
 def _runs(text: str, start: int, end: int, hits: list[tuple[int, int, str]]) -> tuple[Run, ...]:
@@ -69,7 +78,7 @@ def _runs(text: str, start: int, end: int, hits: list[tuple[int, int, str]]) -> 
         at = stop
     if at < end:
         runs.append(Run(text[at:end], False))
-    return tuple(Run(re.sub(r"\s+", " ", run.text), run.is_hit) for run in runs)
+    return tuple(Run(_SPACES.sub(" ", run.text), run.is_hit) for run in runs)
 
 
 def _word_start(text: str, at: int) -> int:

@@ -129,7 +129,7 @@ def _fill_with_rubbish(folder: Path, rng: random.Random) -> None:
 
 
 def _flip_a_byte(folder: Path, rng: random.Random) -> None:
-    path = next(path for path in folder.rglob("*.seg"))
+    path = max((path for path in folder.rglob("*") if path.is_file()), key=lambda one: (one.suffix == ".pst", one.stat().st_size))
     content = bytearray(path.read_bytes())
     content[rng.randrange(len(content))] ^= 0xFF
     path.write_bytes(content)

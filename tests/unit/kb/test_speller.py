@@ -11,7 +11,7 @@ WORDS = {"password": 40, "пароль": 30, "пароля": 10, "настрой
 
 @pytest.fixture
 def speller() -> Speller:
-    return Speller.load(Speller.of(WORDS, 100).dump())
+    return Speller(Speller.of(WORDS, 100).dumped)
 
 
 @pytest.mark.parametrize("typo", ["pasword", "passwword", "passwird", "passwrod", "assword", "passwords"])
@@ -56,7 +56,7 @@ def test_letters_that_few_articles_have_weigh_more(speller: Speller) -> None:
 
 
 def test_an_empty_vocabulary_knows_nothing() -> None:
-    speller = Speller.load(Speller.of({}, 0).dump())
+    speller = Speller(Speller.of({}, 0).dumped)
     assert speller.corrections("password") == [] and "password" not in speller
     assert speller.gram_weight("pas") >= 0
 
@@ -64,4 +64,4 @@ def test_an_empty_vocabulary_knows_nothing() -> None:
 @pytest.mark.parametrize("rubbish", [b"", b"\n", b"[1,2]\nxx", b"\xff\xfe", b"[1,0,0,0,0,0]\n"])
 def test_rubbish_is_refused(rubbish: bytes) -> None:
     with pytest.raises(ValueError):
-        Speller.load(rubbish)
+        Speller(rubbish)
