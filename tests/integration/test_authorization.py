@@ -19,6 +19,7 @@ from tests.desks import TestDesk
 EVERYBODY = """
     portal.home portal.new_request portal.send_request portal.suggestions portal.lost_link portal.send_fresh_link portal.fresh_link_sent
     portal.ticket_by_link portal.file_by_link portal.write_by_link portal.reopen_by_link portal.solve_by_link portal.sent
+    portal.add_person_by_link
     portal.rate portal.answer_rating
     kb.index kb.article kb.judge kb.picture kb.find kb.suggest kb.topic kb.robots kb.sitemap
     signin.sign_in_page signin.sign_in signin.sign_out signin.forgotten signin.ask_for_reset signin.new_password signin.choose_new_password
@@ -30,11 +31,11 @@ SIGNED_IN = "signin.profile signin.change_profile signin.change_own_password sig
 #: For customers with an account.
 CUSTOMERS = """
     portal.my_requests portal.my_data portal.ask_to_erase portal.my_profile portal.change_my_profile portal.my_request portal.write_to_mine
-    portal.reopen_mine portal.solve_mine
+    portal.reopen_mine portal.solve_mine portal.add_person_to_mine
 """.split()
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
-    agents.* deeds.* tickets.download kb_manage.* crm.* tokens.*
+    agents.* deeds.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
 #: For supervisors and administrators.
 LEADS = "wallboard.* email.* admin.start".split()

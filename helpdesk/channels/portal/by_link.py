@@ -69,6 +69,14 @@ def reopen_by_link(token: str) -> Response:
         return _ended(token)
 
 
+@bp.post("/t/<token>/people")
+def add_person_by_link(token: str) -> Response:
+    try:
+        return visits.add_person(_enter(token))
+    except Gone:
+        return _ended(token)
+
+
 @bp.get("/t/<token>/files/<int:attachment_id>")
 def file_by_link(token: str, attachment_id: int) -> Response:
     try:

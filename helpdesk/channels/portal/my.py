@@ -87,6 +87,11 @@ def reopen_mine(number: int) -> Response:
     return visits.reopen(_enter(number, deed="write"))
 
 
+@bp.post("/my/requests/<int:number>/people")
+def add_person_to_mine(number: int) -> Response:
+    return visits.add_person(_enter(number, deed="write"))
+
+
 # --- profile and own data ------------------------------------------------------------------------------------------------------------
 
 
@@ -111,9 +116,10 @@ def change_my_profile() -> Response:
         return _profile(me, wrong=wrong)
     editing.rename(me, name, by=by)
     editing.speak(me, language, by=by)
-    if me.time_zone != zone:
-        me.time_zone = zone
-        record(ContactChanged(me.id, by, ("time_zone",)))
+    for column, value in (("time_zone", zone), ("survey_allowed", bool(request.form.get("surveys")))):
+        if getattr(me, column) != value:
+            setattr(me, column, value)
+            record(ContactChanged(me.id, by, (column,)))
     user = db.session().get_one(User, web.principal().user_id)
     user.name, user.language, user.time_zone = me.name, language, zone
     session.pop("lang", None)

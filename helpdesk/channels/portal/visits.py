@@ -13,15 +13,19 @@ from sqlalchemy.exc import IntegrityError
 
 from helpdesk import db, limits, web
 from helpdesk.actor import Actor
+from helpdesk.catalog import LinkAsked
 from helpdesk.channels.portal import forms
 from helpdesk.channels.portal.requests import LONGEST_BODY
+from helpdesk.crm import addresses, contacts
 from helpdesk.crm.models import Contact
-from helpdesk.errors import Conflict, HelpdeskError, Invalid, TooMany, Unavailable
+from helpdesk.errors import Conflict, Forbidden, HelpdeskError, Invalid, TooMany, Unavailable
+from helpdesk.events import record
 from helpdesk.tickets import attachments, intake, lifecycle, plain, policy, queries
 from helpdesk.tickets.intake import NewFile
-from helpdesk.tickets.models import Channel, Inbox, Message, Queue, Status, Ticket
+from helpdesk.tickets.models import Channel, Inbox, Message, Participant, Queue, Status, Ticket
 
-ANSWERS = "30 per hour"
+ANSWERS, PEOPLE = "30 per hour", "10 per hour"
+MOST_PEOPLE = 10
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ def page(visit: Visit, *, wrong: HelpdeskError | None = None, body: str = "") ->
         errors=errors,
         trouble=trouble,
         body=body,
+        participants=participants(visit.ticket),
+        may_add_people=may_add_people(visit),
+        email_typed=request.form.get("email", ""),
         form_key=request.form.get("form_key") or forms.new_key(),
         limit_mb=web.settings().max_upload_bytes // 2**20,
         most_files=attachments.MOST_FILES,
@@ -110,6 +117,42 @@ def reopen(visit: Visit) -> Response:
         intake.append(visit.ticket, intake.Incoming(visit.contact, words, Channel.PORTAL), by=visit.actor)
     flash(_("The request is open again. Please tell us what is missing."))
     return web.see(f"{visit.url}#answer")
+
+
+def add_person(visit: Visit) -> Response:
+    """The requester lets somebody else take part: they read everything here, write, and get a link of their own by mail."""
+    if not may_add_people(visit):
+        raise Forbidden(_("Only whoever asked can add others."))
+    try:
+        limits.within("add-person", PEOPLE, who=f"contact:{visit.contact.id}")
+        with db.session().begin_nested():
+            person = contacts.by_email(_address(), language=visit.ticket.language, by=visit.actor)
+            if len(participants(visit.ticket)) >= MOST_PEOPLE:
+                raise Invalid(fields={"email": _("At most %(n)s people can take part.", n=MOST_PEOPLE)})
+            intake.add_participant(visit.ticket, person)
+            record(LinkAsked(visit.ticket.id, person.id, visit.actor))
+    except (Invalid, TooMany) as wrong:
+        return page(visit, wrong=wrong)
+    flash(_("They get a mail with a link of their own."))
+    return web.see(visit.url)
+
+
+def _address() -> str:
+    try:
+        return addresses.email(web.text("email", required=True, longest=254)).shown
+    except addresses.UnusableAddress:
+        raise Invalid(fields={"email": _("This is not an e-mail address.")}) from None
+
+
+def may_add_people(visit: Visit) -> bool:
+    """Whoever asked decides who else reads along."""
+    return visit.may_write and visit.ticket.requester_id == visit.contact.id and policy.open_for_customers(visit.ticket)
+
+
+def participants(ticket: Ticket) -> list[str]:
+    """The addresses of those who take part besides the requester."""
+    ids = db.session().scalars(select(Participant.contact_id).where(Participant.ticket_id == ticket.id).order_by(Participant.added_at))
+    return [contacts.email_of(contact_id) or "—" for contact_id in ids]
 
 
 # --- writing -------------------------------------------------------------------------------------------------------------------------
@@ -173,5 +216,5 @@ def _names(shown: list[Message]) -> dict[int, str]:
     session = db.session()
     users = queries.names_of(session, {message.user_id for message in shown if message.user_id})
     wanted = {message.contact_id for message in shown if message.contact_id}
-    contacts = dict(session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(wanted))).all())
-    return {message.id: users.get(message.user_id or 0, "") or contacts.get(message.contact_id or 0, "") for message in shown}
+    customers = dict(session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(wanted))).all())
+    return {message.id: users.get(message.user_id or 0, "") or customers.get(message.contact_id or 0, "") for message in shown}

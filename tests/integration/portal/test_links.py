@@ -237,3 +237,31 @@ def test_a_fresh_link_goes_to_the_known_address_and_the_answer_never_tells(desk:
 def test_the_form_of_an_ended_link_carries_the_old_link_and_nothing_else(desk: TestDesk, ticket: Ticket) -> None:
     page = desk.client().get("/t/rubbish").text
     assert hidden(page, "token") == "rubbish" and "Carol" not in page
+
+
+# --- other people --------------------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_asked_adds_somebody_who_gets_a_link_of_their_own(desk: TestDesk, ticket: Ticket) -> None:
+    url, carol = link_to(ticket, desk.people.carol), desk.client()
+    for address in ("nobody", ""):
+        refused = carol.post(f"{url}/people", data={"csrf_token": token(carol), "email": address})
+        assert refused.status_code == 422 and "field-error" in refused.text
+    assert carol.post(f"{url}/people", data={"csrf_token": token(carol), "email": "nina@new.example"}).status_code == 303
+    assert "nina@new.example" in carol.get(url).text
+    with db.read() as session:
+        asked = session.scalars(select(Event).where(Event.kind == "link_asked")).one()
+        nina = asked.contact_id or 0
+    theirs = link_to(ticket, nina)
+    page = desk.client().get(theirs).text
+    assert "My invoice is wrong." in page and "Add somebody" not in page
+
+
+def test_participants_add_nobody_and_nobody_adds_without_end(desk: TestDesk, ticket: Ticket) -> None:
+    with db.transaction() as session:
+        intake.add_participant(session.get_one(Ticket, ticket.id), contact(desk.people.oleg))
+    oleg, url = desk.client(), link_to(ticket, desk.people.oleg)
+    assert oleg.post(f"{url}/people", data={"csrf_token": token(oleg), "email": "eve@x.example"}).status_code == 403
+    carol, url = desk.client(), link_to(ticket, desk.people.carol)
+    codes = [carol.post(f"{url}/people", data={"csrf_token": token(carol), "email": f"p{n}@x.example"}).status_code for n in range(12)]
+    assert codes.count(303) == 9 and set(codes[9:]) <= {422, 429}

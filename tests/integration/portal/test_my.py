@@ -103,7 +103,10 @@ def test_the_profile_changes_name_language_and_zone_and_refuses_nonsense(desk: T
     assert carol.post("/my/profile", data=sent).status_code == 303
     with db.read() as session:
         me = session.get_one(Contact, desk.people.carol)
-        assert (me.name, me.language, me.time_zone) == ("Carol Jones-Smith", "ru", "Asia/Tokyo")
+        assert (me.name, me.language, me.time_zone, me.survey_allowed) == ("Carol Jones-Smith", "ru", "Asia/Tokyo", False)
+    carol.post("/my/profile", data={**sent, "surveys": "1"})
+    with db.read() as session:
+        assert session.get_one(Contact, desk.people.carol).survey_allowed
 
 
 def test_own_data_holds_everything_of_carol_and_nothing_of_others(desk: TestDesk, stopped: clock.Hand) -> None:
