@@ -236,3 +236,39 @@ def test_a_build_that_takes_too_long_ends_by_itself(tmp_path: Path) -> None:
     assert write_in_child(tmp_path / "kb", shelf, seconds=1) is False
     with pytest.raises(Damaged):
         Index(tmp_path / "kb").state()
+
+
+_UNDER_GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import sys, time
+from pathlib import Path
+import gevent
+from helpdesk.kb.documents import Document
+from helpdesk.kb.engine import Engine
+from tests.unit.kb.shelves import ALL, Shelf
+
+gaps, last = [], time.perf_counter()
+def tick():
+    global last
+    while True:
+        gevent.sleep(0.005)
+        gaps.append(time.perf_counter() - last)
+        last = time.perf_counter()
+gevent.spawn(tick)
+shelf = Shelf(*ALL, *(Document(f"d{i}", f"Правило номер {i}", "Текст правила и пояснение. " * 60) for i in range(400)))
+engine = Engine(Path(sys.argv[1]), shelf)
+gevent.sleep(0.05)
+gaps.clear()
+started = time.perf_counter()
+assert [hit.id for hit in engine.find("сменить пароль", audience=("public",)).answers][:1] == ["password"]
+built = time.perf_counter() - started
+print(f"{built:.2f} {max(gaps):.3f}")
+assert max(gaps) < built / 3, (built, max(gaps))
+"""
+
+
+def test_under_gevent_others_are_served_while_a_first_index_is_built(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _UNDER_GEVENT, str(tmp_path / "kb")]
+    result = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
