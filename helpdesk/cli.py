@@ -22,7 +22,7 @@ ELSEWHERE = {
     "user": "helpdesk.user_commands:user",
     "import": "helpdesk.channels.email.import_commands:import_mail",
     "mail": "helpdesk.channels.email.import_commands:mail",
-    "kb": "helpdesk.kb.commands:kb",
+    "kb": "helpdesk.kb_commands:kb",
     "simulate": "helpdesk.agents.simulate_command:simulate_command",
     "demo": "helpdesk.demo.command:demo",
     "backup": "helpdesk.backup:backup",

@@ -23,6 +23,7 @@ EVERYTHING = {
     "setup",
     "schema",
     "user_commands",
+    "kb_commands",
     "health",
     "signin",
     "migrations",
