@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +22,13 @@ from helpdesk.actor import SYSTEM, Actor
 from helpdesk.catalog import LargeMailStored, MailQuarantined, MailStored
 from helpdesk.channels.email import bounded
 from helpdesk.channels.email.models import UNDECIDED, Arrival, ArrivalState
-from helpdesk.errors import Conflict
+from helpdesk.errors import Conflict, Unavailable
 from helpdesk.events import record
 from helpdesk.files import Stored
 
 DOOR = SYSTEM.through("email")
+#: Rows written in one transaction at most.
+TOGETHER = 50
 _HEADER = re.compile(rb"(?im)^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\x00-\x20\x7f]{1,290}>)")
 _HEADER_BYTES = 1 << 18
 
@@ -46,15 +49,63 @@ def store(raw: bytes, *, box: str, inbox_id: int | None, sender: str, recipients
     bytes is kept too, flagged. Raises Unavailable when disk or database is away: then nothing was kept, and the sender must try again.
     """
     kept = keep(raw)
+    row = _Row(kept, {"box": box, "inbox_id": inbox_id, "sender": sender, "recipients": recipients, "silent": silent})
     try:
-        with db.transaction():
-            arrival, new = enter(kept, box=box, inbox_id=inbox_id, sender=sender, recipients=recipients, silent=silent)
+        arrival, new = _enter_together(row)
     except BaseException:
         discard(kept)
         raise
     if not new:
         discard(kept)
     return arrival, new
+
+
+@dataclass(eq=False)
+class _Row:
+    """A mail whose row is to be written, and what came of it."""
+
+    kept: Kept
+    values: dict[str, Any]
+    outcome: tuple[Arrival, bool] | Exception | None = None
+
+
+_waiting: list[_Row] = []
+_turn = threading.Lock()
+
+
+def _enter_together(row: _Row) -> tuple[Arrival, bool]:
+    """Write a row in a transaction with those of the mails that came meanwhile: whoever has the turn writes for all, with one sync."""
+    if db.in_transaction():  # the caller's own; waiting for the turn inside it could wait for ever
+        return enter(row.kept, **row.values)
+    _waiting.append(row)
+    with _turn:
+        while row.outcome is None:
+            batch = _waiting[:TOGETHER]
+            del _waiting[: len(batch)]
+            _write(batch)
+    if isinstance(row.outcome, Exception):
+        raise row.outcome
+    return row.outcome
+
+
+def _write(batch: list[_Row]) -> None:
+    try:
+        with db.transaction():
+            made = [enter(row.kept, **row.values) for row in batch]
+    except Exception as failure:
+        if len(batch) == 1 or isinstance(failure, Unavailable):
+            for row in batch:
+                row.outcome = failure
+        else:  # one of them broke it: each alone, so that the others are safe
+            for row in batch:
+                _write([row])
+        return
+    except BaseException:
+        for row in batch:
+            row.outcome = Unavailable("the desk is stopping; nothing was saved")
+        raise
+    for row, outcome in zip(batch, made, strict=True):
+        row.outcome = outcome
 
 
 def keep(raw: bytes) -> Kept:
@@ -69,7 +120,10 @@ def discard(kept: Kept) -> None:
 
 
 def enter(kept: Kept, *, box: str, inbox_id: int | None, sender: str, recipients: list[str], silent: bool = False) -> tuple[Arrival, bool]:
-    """Write the row of kept bytes in the current transaction, unless these bytes are there already; the arrival, and whether it is new."""
+    """Write the row of kept bytes in the current transaction, unless these bytes are there already; the arrival, and whether it is new.
+
+    A new arrival comes as plain values, not as a row of the session: whoever decides about it reads it under its lock (`undecided`).
+    """
     session = db.session()
     row: dict[str, Any] = {
         "box": box[:320], "inbox_id": inbox_id, "sha256": kept.stored.sha256, "header_id": kept.header_id, "object_key": kept.stored.key,
@@ -82,7 +136,7 @@ def enter(kept: Kept, *, box: str, inbox_id: int | None, sender: str, recipients
         if made is not None:
             if not silent:  # the importer understands history itself, in its own time
                 record(MailStored(made, DOOR) if kept.harmless else LargeMailStored(made, DOOR))
-            return session.get_one(Arrival, made), True
+            return Arrival(id=made, conflicting=conflicting, **row), True
         known = find(row["box"], kept.stored.sha256)
         if known is not None:
             session.execute(

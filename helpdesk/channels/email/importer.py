@@ -158,8 +158,8 @@ def _alone(one: _Next, inbox_id: int | None) -> Fate:
     except Exception as wrong:
         log.exception("%s could not be taken in", one.place.name)
         with db.transaction():
-            arrival = _entered(one, inbox_id)
-            if arrival.state in UNDECIDED:
+            arrival = arrivals.undecided(_entered(one, inbox_id).id)
+            if arrival is not None:
                 arrivals.quarantine(arrival, f"{intake.NOT_UNDERSTOOD}\n{type(wrong).__name__}")
         return Fate(one.place.name, ArrivalState.QUARANTINED, why=type(wrong).__name__)
 

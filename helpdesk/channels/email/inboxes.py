@@ -24,6 +24,7 @@ class Doors:
 
     exact: dict[str, int]
     all_of: dict[str, int]  # domain → inbox; "" for any domain
+    rows: dict[int, Inbox]
 
     def find(self, addresses: Iterable[str]) -> tuple[int, str] | None:
         """The inbox (its id, and the address it is called by here) of the first address that has one."""
@@ -48,13 +49,14 @@ def doors() -> Doors:
     """Read them, inside a transaction."""
     exact: dict[str, int] = {}
     all_of: dict[str, int] = {}
-    for inbox_id, address in db.session().execute(select(Inbox.id, Inbox.address).where(*_MAIL).order_by(Inbox.id)):
-        name = _ascii((address or "").strip().lower())
+    rows = {inbox.id: inbox for inbox in db.session().scalars(select(Inbox).where(*_MAIL).order_by(Inbox.id))}
+    for inbox_id, inbox in rows.items():
+        name = _ascii((inbox.address or "").strip().lower())
         if name.startswith("*"):
             all_of.setdefault(name.partition("@")[2], inbox_id)
         else:
             exact.setdefault(name, inbox_id)
-    return Doors(exact, all_of)
+    return Doors(exact, all_of, rows)
 
 
 def from_address(inbox: Inbox | None, fallback: str) -> str:

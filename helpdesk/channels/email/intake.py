@@ -18,7 +18,7 @@ from helpdesk import clock, db, events, files
 from helpdesk.actor import Actor
 from helpdesk.auth import STAFF, User
 from helpdesk.catalog import LargeMailStored, MailStored
-from helpdesk.channels.email import arrivals, belonging, bounded, inboxes, reports, warnings
+from helpdesk.channels.email import arrivals, belonging, bounded, inboxes, marks, reports, turns, warnings
 from helpdesk.channels.email.mail import BULK, LIST, Attachment, Mail
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing
 from helpdesk.crm import contacts
@@ -149,9 +149,10 @@ def _decide(arrival: Arrival, understood: Understood, at: datetime | None) -> No
         arrivals.quarantine(arrival, understood.failure)
         return
     arrival.subject, arrival.author = mail.subject[:300], mail.from_email[:320]
-    if mail.message_id and db.session().scalar(select(Outgoing.id).where(Outgoing.header_id == mail.message_id[:300])):
+    if _is_ours(mail.message_id):
         arrivals.decide(arrival, ArrivalState.REFUSED, CAME_BACK)
         return
+    turns.take(mail.message_id, f"from:{mail.from_email.lower()}")  # the same mail on two ways, a new sender's first two mails
     doors = inboxes.doors()
     addresses = _addresses(arrival, mail)
     if mail.opens_nothing:
@@ -269,7 +270,7 @@ def _inbox(arrival: Arrival, doors: inboxes.Doors, addresses: list[str]) -> Inbo
     session = db.session()
     found = doors.find(addresses)
     inbox_id = arrival.inbox_id or (found[0] if found else next(iter(sorted([*doors.exact.values(), *doors.all_of.values()])), None))
-    inbox = session.get(Inbox, inbox_id) if inbox_id is not None else None
+    inbox = doors.rows.get(inbox_id) or session.get(Inbox, inbox_id) if inbox_id is not None else None
     if inbox is not None:
         arrival.inbox_id = inbox.id
     return inbox
@@ -294,6 +295,13 @@ def _participants(mail: Mail, sender: Contact, doors: inboxes.Doors) -> tuple[tu
             found[person.id] = person
     found.pop(sender.id, None)
     return tuple(found.values()), False
+
+
+def _is_ours(header_id: str) -> bool:
+    """Whether a mail of this desk bears this Message-ID. All of ours are marked, so that only marked ones need looking up."""
+    if marks.in_message_id(header_id) is None:
+        return False
+    return db.session().scalar(select(Outgoing.id).where(Outgoing.header_id == header_id)) is not None
 
 
 def _same_id(mail: Mail) -> list[Message]:

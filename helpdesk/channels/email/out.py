@@ -170,19 +170,23 @@ def put(
     address: str,
     words: compose.Words,
     *,
+    inbox: Inbox | None = None,
     message: Message | None = None,
     survey_id: int | None = None,
+    thread: list[str] | None = None,
     shown: list[list[str]] | None = None,
     not_before: datetime | None = None,
 ) -> Outgoing | None:
-    """One mail to one person about a ticket; None when it stands there already."""
+    """One mail to one person about a ticket; None when it stands there already.
+
+    `shown`: the people of its To and Cc, if more than the recipient. `thread`: Message-IDs it continues, if not the whole conversation's.
+    """
     session = db.session()
     about = (Outgoing.message_id == message.id) if message is not None else (Outgoing.survey_id == survey_id)
     if (message or survey_id) and session.scalar(select(Outgoing.id).where(about, Outgoing.recipient == address, Outgoing.kind == kind)):
         return None
-    inbox = session.get(Inbox, ticket.inbox_id)
+    inbox = inbox or session.get(Inbox, ticket.inbox_id)
     domain = inboxes.from_address(inbox, web.settings().mail_from).rpartition("@")[2]
-    thread = _thread(ticket, address)
     people = shown or [[contact.name, address]]
     row = Outgoing(
         kind=kind,
@@ -199,8 +203,8 @@ def put(
         body_text=words.text,
         body_html=words.html,
         header_id=marks.message_id(ticket.id, domain),
-        in_reply_to=_newest_inbound(ticket),
-        references=compose.references(thread),
+        in_reply_to=_newest_inbound(ticket) if thread is None else next(iter(thread), ""),
+        references=compose.references(_thread(ticket, address) if thread is None else thread),
         not_before=not_before or clock.now(),
     )
     return _queue(row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.catalog import TicketOpened
@@ -19,7 +19,7 @@ from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact
 from helpdesk.events import reaction
 from helpdesk.preferences import preferences
-from helpdesk.tickets.models import Channel, Message, MessageKind, Ticket
+from helpdesk.tickets.models import Channel, Inbox, Message, MessageKind, Ticket
 
 LIMITS = ((timedelta(hours=1), 1), (timedelta(days=1), 3))
 _ROBOT = re.compile(
@@ -35,29 +35,48 @@ def acknowledge(fact: TicketOpened) -> None:
     ticket = session.get_one(Ticket, fact.ticket_id)
     if not preferences().acknowledge or ticket.channel not in (Channel.EMAIL, Channel.PORTAL):
         return
-    message = session.scalar(
-        select(Message).where(Message.ticket_id == ticket.id, Message.kind == MessageKind.INBOUND).order_by(Message.id).limit(1)
+    first = (
+        select(Message, Arrival)
+        .outerjoin(Arrival, Arrival.message_id == Message.id)
+        .where(Message.ticket_id == ticket.id, Message.kind == MessageKind.INBOUND)
+        .order_by(Message.id)
+        .limit(1)
     )
+    message, arrival = session.execute(first).one()
     contact = contacts.canonical(session.get_one(Contact, ticket.requester_id))
-    address = out.address_of(ticket, contact)
-    if message is None or address is None or not _may_answer(message, address) or not within_limits(address):
+    address = (arrival.author if arrival is not None and contact.erased_at is None else "") or out.address_of(ticket, contact)
+    if not address or not _may_answer(message, arrival, address) or not within_limits(address):
         return
+    inbox = session.get_one(Inbox, ticket.inbox_id)  # held, so that it is read once
     link = out.ticket_link(ticket, ticket.requester_id)
     words = compose.words(OutgoingKind.RECEIPT, out.language_of(ticket, contact), number=ticket.number, link=link)
     # Without the name that the mail gave itself: that would be a stranger's text too.
-    out.put(OutgoingKind.RECEIPT, ticket, contact, address, words, message=message, shown=[["", address]])
+    out.put(
+        OutgoingKind.RECEIPT,
+        ticket,
+        contact,
+        address,
+        words,
+        inbox=inbox,
+        message=message,
+        shown=[["", address]],
+        thread=[message.header_id or ""],
+    )
 
 
 def within_limits(address: str) -> bool:
     """Whether this address may get one more automatic answer now. Holds the address's turn until the transaction ends."""
     turns.take(f"receipt:{address.lower()}")
-    sent = select(func.count()).where(Outgoing.recipient == address, Outgoing.kind == OutgoingKind.RECEIPT)
-    return all((db.session().scalar(sent.where(Outgoing.created_at > clock.now() - span)) or 0) < most for span, most in LIMITS)
+    now = clock.now()
+    sent = select(Outgoing.created_at).where(
+        Outgoing.recipient == address, Outgoing.kind == OutgoingKind.RECEIPT, Outgoing.created_at > now - LIMITS[-1][0]
+    )
+    times = list(db.session().scalars(sent))
+    return all(sum(at > now - span for at in times) < most for span, most in LIMITS)
 
 
-def _may_answer(message: Message, address: str) -> bool:
+def _may_answer(message: Message, arrival: Arrival | None, address: str) -> bool:
     if message.automatic or warnings.FORGED_SENDER in message.warnings or _ROBOT.match(address) or inboxes.doors().ours(address):
         return False
-    arrival = db.session().scalar(select(Arrival).where(Arrival.message_id == message.id).limit(1))
     # A null sender in the envelope: whatever it is, it wants no answer.
     return arrival is None or bool(arrival.sender) or not arrival.recipients
