@@ -78,8 +78,10 @@ class Parts:
 def start_parts(app: Any, settings: Settings, *, mail: bool) -> Parts:
     """Start what runs beside the pages in a web process."""
     from helpdesk import live, tasks, worker
+    from helpdesk.kb import search
 
     parts = Parts()
+    search.prepare(app)
     celery = tasks.make_celery(app)
     clerk = worker.Clerk(tasks.hand_over(celery))
     worker.employ(clerk)

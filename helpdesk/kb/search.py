@@ -6,11 +6,13 @@ asked is logged after the response.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import joinedload
 
@@ -21,6 +23,8 @@ from helpdesk.kb.engine import Engine, Hit
 from helpdesk.kb.models import Article, Category, Translation
 from helpdesk.kb.snippets import Run
 from helpdesk.kb.source import Articles, from_document_id
+
+logger = logging.getLogger(__name__)
 
 Place = Literal["portal", "form", "workspace", "api"]
 
@@ -93,6 +97,19 @@ def related_articles(shown: Translation, who: Principal, *, limit: int = 4) -> l
     words = f"{shown.title} {shown.text[:300]}"
     hits = engine().find(words, audience=policy.terms(who), limit=limit + 1, language=shown.language, category=category).answers
     return [one for one in _checked(hits, who, shown.language) if one.article_id != shown.article_id][:limit]
+
+
+def prepare(app: Flask) -> None:
+    """Bring this process's index up to date beside its start, so that the first reader does not wait for it."""
+
+    def run() -> None:
+        with app.app_context():
+            try:
+                engine().refresh()
+            except Exception:
+                logger.exception("preparing the search index")
+
+    threading.Thread(target=run, name="kb-prepare", daemon=True).start()
 
 
 def engine() -> Engine:

@@ -9,13 +9,12 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 
 from helpdesk import files, limits, web
 from helpdesk.errors import NotFound
-from helpdesk.kb import articles, feedback, log, policy, queries, render, search
+from helpdesk.kb import articles, feedback, front, log, policy, queries, render, search
 from helpdesk.kb.models import Article, Category, Translation
 
 bp = Blueprint("kb", __name__)
 
 MOST_RESULTS = 10
-EACH_SHELF = 6
 EACH_PAGE = 200
 #: How many of the articles a browser has judged are remembered in its session, so that a second opinion replaces the first.
 REMEMBERED = 20
@@ -24,7 +23,7 @@ REMEMBERED = 20
 @bp.get("/kb")
 def index() -> Response:
     """Everything the reader may read in their language, by category."""
-    return make_response(render_template("kb/index.html", shelves=queries.shelves(web.principal(), web.lang(), each=EACH_SHELF)))
+    return make_response(render_template("kb/index.html", shelves=front.front(web.principal(), web.lang()).shelves))
 
 
 @bp.get("/kb/topics/<slug>")
@@ -56,7 +55,7 @@ def find() -> Response:
         found = search.find_articles(
             asked, who, language, "portal", limit=MOST_RESULTS, only_language=only or None, category=chosen or None
         )
-    useful = [] if found and found.articles else queries.most_useful(who, language, limit=5)
+    useful = [] if found and found.articles else front.front(who, language).useful
     html = render_template("kb/search.html", asked=asked, found=found, only=only, topics=topics, chosen=chosen, useful=useful)
     return make_response(html)
 

@@ -6,23 +6,17 @@ from flask import Response, make_response, render_template, request
 
 from helpdesk import web
 from helpdesk.channels.portal import bp, by_link, my, ratings, requests, screens
-from helpdesk.kb import queries
+from helpdesk.kb import front
 
 __all__ = ["bp", "by_link", "my", "ratings", "requests", "screens"]
-
-MOST_USEFUL = 6
 
 
 @bp.get("/")
 def home() -> Response:
     """Search first, then what others needed. Works for everybody, signed in or not."""
-    who, language = web.principal(), web.lang()
-    html = render_template(
-        "portal/home.html",
-        shelves=[shelf for shelf in queries.shelves(who, language, each=1) if shelf.category is not None],
-        useful=queries.most_useful(who, language, limit=MOST_USEFUL),
-    )
-    return make_response(html)
+    shown = front.front(web.principal(), web.lang())
+    topics = [shelf for shelf in shown.shelves if shelf.category is not None]
+    return make_response(render_template("portal/home.html", shelves=topics, useful=shown.useful))
 
 
 @bp.after_request
