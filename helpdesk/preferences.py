@@ -36,6 +36,8 @@ class Preferences:
     acknowledge: bool = True
     close_after_days: int = 14
     csat_target: float = 0.9
+    #: Raised to end every link given to a television.
+    wall_epoch: int = 0
 
     @property
     def survey_delay(self) -> timedelta:

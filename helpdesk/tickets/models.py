@@ -178,9 +178,9 @@ class Ticket(Base):
 
 def unsolved() -> ColumnElement[bool]:
     """The condition "something is still to be done", written letter by letter as the partial indexes are: with bound values no
-    engine would use them.
+    engine would use them. Without a type, because SQLite would be asked whether it "= 1", and then uses them no more.
     """
-    return literal_column("ticket.status NOT IN ('solved','closed')", Boolean())
+    return literal_column("ticket.status NOT IN ('solved','closed')")
 
 
 class Message(Base):
@@ -306,7 +306,11 @@ class Survey(Base):
     answered_at: Mapped[datetime | None]
     rating_id: Mapped[int | None] = mapped_column(ForeignKey("rating.id"))
 
-    __table_args__ = (Index("ix_survey_ticket_id", "ticket_id"), Index("ix_survey_contact_id", "contact_id", "sent_at"))
+    __table_args__ = (
+        Index("ix_survey_ticket_id", "ticket_id"),
+        Index("ix_survey_contact_id", "contact_id", "sent_at"),
+        Index("ix_survey_sent_at", "sent_at", "answered_at"),
+    )
 
 
 class SavedForm(Base):

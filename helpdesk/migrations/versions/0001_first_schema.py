@@ -740,6 +740,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'running'"),
             postgresql_where=sa.text("state = 'running'"),
         )
+        batch_op.create_index(
+            "ix_sla_clock_first_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("target = 'first_reply'"),
+            postgresql_where=sa.text("target = 'first_reply'"),
+        )
         batch_op.create_index("ix_sla_clock_ticket", ["ticket_id"], unique=False)
         batch_op.create_index(
             "uq_sla_clock_running",
@@ -1102,6 +1109,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("survey", schema=None) as batch_op:
         batch_op.create_index("ix_survey_contact_id", ["contact_id", "sent_at"], unique=False)
+        batch_op.create_index("ix_survey_sent_at", ["sent_at", "answered_at"], unique=False)
         batch_op.create_index("ix_survey_ticket_id", ["ticket_id"], unique=False)
 
     op.create_table(
@@ -1227,6 +1235,7 @@ def downgrade() -> None:
     op.drop_table("translation")
     with op.batch_alter_table("survey", schema=None) as batch_op:
         batch_op.drop_index("ix_survey_ticket_id")
+        batch_op.drop_index("ix_survey_sent_at")
         batch_op.drop_index("ix_survey_contact_id")
 
     op.drop_table("survey")
@@ -1305,6 +1314,11 @@ def downgrade() -> None:
             "uq_sla_clock_running", sqlite_where=sa.text("stopped_at IS NULL"), postgresql_where=sa.text("stopped_at IS NULL")
         )
         batch_op.drop_index("ix_sla_clock_ticket")
+        batch_op.drop_index(
+            "ix_sla_clock_first_due",
+            sqlite_where=sa.text("target = 'first_reply'"),
+            postgresql_where=sa.text("target = 'first_reply'"),
+        )
         batch_op.drop_index("ix_sla_clock_due", sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
 
     op.drop_table("sla_clock")

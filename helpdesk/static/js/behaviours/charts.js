@@ -47,7 +47,7 @@ function draw(place) {
 function settings({ type, labels, series, target, min, max, stacked = false }) {
   const ink = colour('muted');
   const lines = colour('line');
-  const axis = { stacked, grid: { color: lines }, ticks: { color: ink } };
+  const axis = { stacked, grid: { color: lines }, ticks: { color: ink, precision: 0 } };
   return {
     type,
     data: { labels, datasets: series.map((one) => dataset(type, one, target)) },
