@@ -183,9 +183,10 @@ class Row:
     owner: str
     outdated: frozenset[str]
 
-    @property
-    def title(self) -> str:
-        return next((t.draft_title or t.title for t in self.article.translations if t.draft_title or t.title), "")
+    def shown(self, language: str) -> Translation | None:
+        """The article in the author's own language if it is written in it, otherwise in the other one."""
+        written = sorted(self.article.translations, key=lambda t: (not (t.draft_title or t.title), t.language != language))
+        return written[0] if written else None
 
 
 def listed(wanted: Filter, *, limit: int, after: tuple[datetime, int] | None = None) -> list[Row]:
