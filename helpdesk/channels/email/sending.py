@@ -25,7 +25,7 @@ NO_SERVER = "No mail server is set up; the mail waits here."
 GAVE_UP = "Given up after three days of tries."
 GIVE_UP_AFTER = timedelta(days=3)
 #: Longer than a try can take: a row still marked as being sent after that was left by a process that died.
-TRY_LASTS = timedelta(minutes=2)
+TRY_LASTS = timedelta(minutes=1)
 
 _AUTOMATIC = {OutgoingKind.RECEIPT: "auto-replied", OutgoingKind.REPLY: ""}
 
