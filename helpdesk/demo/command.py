@@ -176,6 +176,7 @@ def prepare(app: Any, folder: Path, tickets: int) -> str:
         return f"The demo in {folder} is as you left it."
     click.echo("Making the sample company (once, some seconds) …")
     (folder / MARK).write_text(UNFINISHED + "\n")
+    logging.getLogger("helpdesk.kb.engine").setLevel(logging.ERROR)  # that there is no index yet is no news here
     with app.app_context():
         made = seed.fill(lambda done: click.echo(f"  {done}"), tickets=tickets)
     (folder / MARK).write_text(READY + "\n")

@@ -20,7 +20,7 @@ from sqlalchemy import event, select
 
 from helpdesk import clock, db, events
 from helpdesk.actor import SYSTEM, Actor
-from helpdesk.agents import assignments, offers, routing
+from helpdesk.agents import assignments, offers, routing, waiting
 from helpdesk.agents.models import AgentProfile, ItemState, Notification, Seen, Signature, WorkItem
 from helpdesk.catalog import CustomerWrote, StatusChanged, TicketClosed, TicketMoved, TicketReopened, TicketSolved
 from helpdesk.crm.models import Contact
@@ -35,7 +35,9 @@ TICKETS = 300
 DAYS = 60
 TEXTS: dict[str, Texts] = {language: texts(language) for language in ("en", "ru")}
 #: How many of the tickets arrive within the last hours, whatever time of day it is; and how many of them nobody has taken yet.
-FRESH, FRESH_HOURS, UNTAKEN = 32, 5.0, 9
+FRESH, FRESH_HOURS, UNTAKEN = 32, 5.0, 6
+#: Fresh ones that nobody has taken, to their queue's own address, hours ago: the first is overdue, the others soon will be.
+PRESSING = (("support", 4.75), ("support", 3.7), ("delivery", 1.65))
 #: Requests per hour of the day (Moscow), relative to each other.
 _BY_HOUR = (1, 1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 13, 10, 11, 12, 11, 10, 8, 6, 5, 4, 3, 2, 1)
 _MOSCOW = timedelta(hours=3)
@@ -121,11 +123,11 @@ class Storyteller:
             old = ticket.queue_id
             queue = db.session().get_one(Queue, queue_id)
             sorter = Actor("user", self.made.staff["Irina Belova"])
-            routing.enqueue(ticket)
+            waiting.enqueue(ticket)
             lifecycle.move(ticket, queue, by=sorter)
             routing.moved(TicketMoved(ticket.id, old, queue_id, sorter))
         else:
-            routing.enqueue(ticket)
+            waiting.enqueue(ticket)
         if case.scenario.priority != "normal" and self.rng.random() < 0.7:
             lifecycle.set_priority(ticket, Priority(case.scenario.priority), by=Actor("user", self.made.staff["Irina Belova"]))
         if not case.untaken:
@@ -234,7 +236,8 @@ class Storyteller:
             select(Survey).where(Survey.ticket_id == case.ticket_id, Survey.answered_at.is_(None)).order_by(Survey.id.desc()).limit(1)
         )
         if survey is not None and self.rng.random() < 0.58:
-            self.at(clock.now() + timedelta(minutes=self.rng.uniform(5, 900)), self.rated, case, survey.id)
+            soon = self.rng.random() < 0.6
+            self.at(clock.now() + timedelta(minutes=self.rng.uniform(2, 30 if soon else 900)), self.rated, case, survey.id)
 
     def rated(self, case: Case, survey_id: int) -> None:
         ticket = db.session().get_one(Ticket, case.ticket_id)
@@ -280,7 +283,8 @@ def tell(made: Company, rng: random.Random, *, tickets: int = TICKETS) -> None:
     """Play the sixty days up to now. Opens its own transactions; the clock is stopped meanwhile and runs again afterwards."""
     now = clock.now()
     teller = Storyteller(made, rng, now)
-    for case, when in zip(_cases(made, rng, tickets), _moments(now, rng, tickets), strict=True):
+    moments = _moments(now, rng, tickets)
+    for case, (when, _fresh, _pressing) in zip(_cases(made, rng, moments), moments, strict=True):
         teller.at(when, teller.opens, case)
     try:
         with clock.frozen(now):
@@ -291,33 +295,34 @@ def tell(made: Company, rng: random.Random, *, tickets: int = TICKETS) -> None:
         _read_marks(teller)
 
 
-def _cases(made: Company, rng: random.Random, tickets: int) -> list[Case]:
-    """What will be asked, in the order of asking; the last ones are fresh."""
+def _cases(made: Company, rng: random.Random, moments: list[tuple[datetime, bool, str]]) -> list[Case]:
+    """What will be asked, one case for each moment; `pressing` names the queue of one that must wait there."""
     cases = []
     recent: list[int] = []
     decks: dict[str, list[Scenario]] = {"en": [], "ru": []}
-    fresh = min(FRESH, tickets)
-    untaken = {tickets - fresh, *rng.sample(range(tickets - fresh, tickets), min(UNTAKEN, fresh) - 1)}  # the oldest is overdue
-    for number in range(tickets):
+    fresh_ones = [number for number, (_when, fresh, pressing) in enumerate(moments) if fresh and not pressing]
+    untaken = set(rng.sample(fresh_ones, min(UNTAKEN, len(fresh_ones))))
+    for number, (_when, fresh, pressing) in enumerate(moments):
         contact_id, person = rng.choice([one for one in made.customers if one[0] not in recent])
         recent = [*recent[-12:], contact_id]
         if not decks[person.language]:
             decks[person.language] = rng.sample(TEXTS[person.language].scenarios, len(TEXTS[person.language].scenarios))
         scenario = decks[person.language].pop()
-        if number == tickets - fresh:
-            scenario = TEXTS[person.language].scenarios[0]
         channel = rng.choices((Channel.EMAIL, Channel.PORTAL, Channel.PHONE, Channel.API), weights=(58, 30, 8, 4))[0]
-        case = Case(contact_id, person, scenario, values_for(person, rng), channel)
-        case.fresh, case.untaken = number >= tickets - fresh, number in untaken
-        case.stays_pending = rng.random() < (0.25 if number > tickets * 0.9 else 0.02)
+        if pressing:
+            scenario = rng.choice([one for one in TEXTS[person.language].scenarios if one.queue == pressing])
+            channel = Channel.EMAIL
+        case = Case(contact_id, person, scenario, values_for(person, scenario, rng), channel)
+        case.fresh, case.untaken = fresh, bool(pressing) or number in untaken
+        case.stays_pending = number > len(moments) * 0.9 and rng.random() < 0.25
         cases.append(case)
     return cases
 
 
-def values_for(person: Person, rng: random.Random) -> dict[str, str]:
+def values_for(person: Person, scenario: Scenario, rng: random.Random) -> dict[str, str]:
     """What the placeholders of a conversation stand for."""
     texts = TEXTS[person.language]
-    product, cents = rng.choice(texts.products[:5])
+    product, cents, _does = rng.choice([one for one in texts.products[:5] if scenario.about in one[2]])
     amount = f"{cents / 100:.0f} €" if person.language == "en" else f"{cents // 100:,} ₽".replace(",", " ")
     return {
         "name": person.first_name,
@@ -328,23 +333,25 @@ def values_for(person: Person, rng: random.Random) -> dict[str, str]:
     }
 
 
-def _moments(now: datetime, rng: random.Random, tickets: int) -> list[datetime]:
-    """When each request arrives, in order: by the hours of a working day, fewer at weekends, and some just now."""
+def _moments(now: datetime, rng: random.Random, tickets: int) -> list[tuple[datetime, bool, str]]:
+    """When each request arrives, in order, whether it is fresh, and the queue in which it must wait.
+
+    By the hours of a working day, fewer at weekends; and some just now, whatever the hour.
+    """
     fresh = min(FRESH, tickets)
-    begin, end = now - timedelta(days=DAYS), now - timedelta(hours=FRESH_HOURS)
+    end = now - timedelta(hours=FRESH_HOURS)
     slots, weights = [], []
-    hour = begin
+    hour = now - timedelta(days=DAYS)
     while hour < end:
         local = hour + _MOSCOW
         slots.append(hour)
         weights.append(_BY_HOUR[local.hour] * (0.3 if local.weekday() >= 5 else 1.0))
         hour += timedelta(hours=1)
-    past = [min(slot + timedelta(minutes=rng.uniform(0, 60)), end) for slot in rng.choices(slots, weights, k=tickets - fresh)]
-    # The newer half of the last hours' requests falls into the last hour: somebody has just written.
-    recent = [
-        now - timedelta(hours=FRESH_HOURS * share, seconds=20) for share in (0.95, *(rng.random() ** 1.6 for _number in range(fresh - 1)))
-    ]
-    return sorted(past) + sorted(recent)
+    past = [(min(slot + timedelta(minutes=rng.uniform(0, 60)), end), False, "") for slot in rng.choices(slots, weights, k=tickets - fresh)]
+    pressing = [(now - timedelta(hours=hours), True, queue) for queue, hours in PRESSING[:fresh]]
+    # More of them lately than hours ago: somebody has just written.
+    recent = [(now - timedelta(hours=FRESH_HOURS * rng.random() ** 1.6, seconds=20), True, "") for _number in range(fresh - len(pressing))]
+    return sorted(past) + sorted(pressing + recent)
 
 
 def working(when: datetime, rng: random.Random) -> datetime:

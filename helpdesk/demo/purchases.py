@@ -44,7 +44,7 @@ def remember(made: Company, rng: random.Random) -> tuple[int, int]:
 
 def _order(contact: Contact, texts: Texts, at: datetime, number: int, rng: random.Random) -> int:
     session = db.session()
-    lines = [(title, rng.choice((1, 1, 1, 2, 3)), cents) for title, cents in rng.sample(texts.products, rng.choice((1, 1, 2)))]
+    lines = [(title, rng.choice((1, 1, 1, 2, 3)), cents) for title, cents, _does in rng.sample(texts.products, rng.choice((1, 1, 2)))]
     total = sum(quantity * cents for _title, quantity, cents in lines)
     order = Order(
         contact_id=contact.id, organization_id=contact.organization_id, number=f"S-{number}", at=at, total_cents=total,

@@ -191,11 +191,11 @@ class Traffic:
             contact = session.get_one(Contact, contact_id)
             address = contacts.email_of(contact_id)
         language = contact.language if contact.language in TEXTS else "en"
-        queue, subject, words = self._rng.choice(TEXTS[language].questions)
-        values = values_for(_person(contact, language), self._rng) | {"agent": "", "a": "", "c": ""}
-        subject, words = subject.format(**values), words.format(**values)
+        question = self._rng.choice(TEXTS[language].questions)
+        values = values_for(_person(contact, language), question, self._rng) | {"agent": "", "a": "", "c": ""}
+        subject, words = question.subject.format(**values), question.turns[0][1].format(**values)
         if address and self._settings.mail_listen is not None and self._rng.random() < 0.5:
-            return self._by_mail(contact, address, f"{queue}@{DOMAIN}", subject, words)
+            return self._by_mail(contact, address, f"{question.queue}@{DOMAIN}", subject, words)
         with db.transaction() as session:
             inbox = session.scalars(select(Inbox).where(Inbox.channel == Channel.PORTAL).limit(1)).one()
             incoming = intake.Incoming(contact, words, Channel.PORTAL, subject=subject, language=language)

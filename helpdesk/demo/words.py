@@ -16,29 +16,31 @@ Who = Literal["c", "a", "n", "s"]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A conversation as it goes when nobody interrupts it. `queue` is support, payments or delivery."""
+    """A conversation as it goes when nobody interrupts it. `queue` is support, payments or delivery; `about` what its product must do."""
 
     queue: str
     subject: str
     turns: tuple[tuple[Who, str], ...]
     priority: str = "normal"
+    about: str = ""
 
 
 @dataclass(frozen=True)
 class Texts:
     """Everything the company says and hears in one language.
 
-    `products`: name, price in minor units. `calls`: title, what was said, what was agreed. `comments`: score → words beside a rating.
-    `questions`: queue, subject, text of a single request. `asks_again`: what somebody writes whose answer did not help.
+    `products`: name, price in minor units, what it does. `calls`: title, what was said, what was agreed. `comments`: score → words beside a
+    rating.
+    `questions`: single requests, scenarios of one turn. `asks_again`: what somebody writes whose answer did not help.
     """
 
     language: str
     scenarios: tuple[Scenario, ...]
-    products: tuple[tuple[str, int], ...]
+    products: tuple[tuple[str, int, str], ...]
     days: tuple[str, ...]
     calls: tuple[tuple[str, str, str], ...]
     comments: dict[int, tuple[str, ...]]
-    questions: tuple[tuple[str, str, str], ...]
+    questions: tuple[Scenario, ...]
     asks_again: tuple[str, ...]
     thanks: tuple[str, ...]
     answers: tuple[str, ...]
@@ -56,13 +58,16 @@ def texts(language: str) -> Texts:
                 one["subject"],
                 tuple((cast(Who, who), words) for turn in one["turns"] for who, words in turn.items()),
                 one.get("priority", "normal"),
+                one.get("about", ""),
             )
             for one in read["scenario"]
         ),
-        products=tuple((one["name"], one["price"]) for one in read["product"]),
+        products=tuple((one["name"], one["price"], one.get("is", "")) for one in read["product"]),
         calls=tuple((one["title"], one["said"], one["decided"]) for one in read["call"]),
         comments={int(score): tuple(words) for score, words in read["comments"].items()},
-        questions=tuple((one["queue"], one["subject"], one["text"]) for one in read["question"]),
+        questions=tuple(
+            Scenario(one["queue"], one["subject"], (("c", one["text"]),), about=one.get("about", "")) for one in read["question"]
+        ),
         **{name: tuple(read[name]) for name in ("days", "asks_again", "thanks", "answers")},
     )
 

@@ -104,6 +104,7 @@ def call(settings: Settings, command: object, *words: str) -> Result:
     return CliRunner().invoke(command, list(words), env=environ)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 def test_the_commands_say_what_they_did(filled: Filled, elsewhere: Elsewhere, tmp_path: Path) -> None:
     target = tmp_path / "backups"
     target.mkdir()

@@ -157,6 +157,7 @@ def test_a_backup_during_writes_holds_one_moment_and_no_half_ticket(filled: Fill
         assert opened == tickets and without == 0
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 def test_a_file_that_is_gone_is_named_and_the_rest_is_kept(filled: Filled, elsewhere: Elsewhere, tmp_path: Path) -> None:
     files.store().delete(filled.file)
     manifest = take(filled.desk, tmp_path / "desk.tar.gz")
@@ -164,6 +165,7 @@ def test_a_file_that_is_gone_is_named_and_the_rest_is_kept(filled: Filled, elsew
     assert bring_back(elsewhere("sqlite"), tmp_path / "desk.tar.gz").manifest.missing == [filled.file]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 def test_secret_keys_travel_only_when_asked_to(
     filled: Filled, elsewhere: Elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
