@@ -54,6 +54,7 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
             aside.rename(path)
+            _sync_folder(path.parent)
         except OSError as wrong:
             aside.unlink(missing_ok=True)
             full = wrong.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -95,6 +96,15 @@ class Store:
         if not key.isalnum() or len(key) < 8:
             raise NotFound
         return self.folder / key[:2] / key
+
+
+def _sync_folder(folder: Path) -> None:
+    """The name itself must survive a power cut, not only the bytes."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _chunks(content: bytes | BinaryIO, size: int = 1 << 18) -> Iterable[bytes]:

@@ -83,6 +83,8 @@ def start_parts(app: Any, settings: Settings, *, mail: bool) -> Parts:
     parts = Parts()
     search.prepare(app)
     celery = tasks.make_celery(app)
+    if settings.embedded:
+        worker.release_leases()
     clerk = worker.Clerk(tasks.hand_over(celery))
     worker.employ(clerk)
     clerk.start()

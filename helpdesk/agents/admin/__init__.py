@@ -46,12 +46,11 @@ def _words() -> dict[str, Any]:
 
 
 def tabs() -> list[tuple[str, str]]:
-    """The screens this person may open: [(path, words)]. The mail ledger and the API's keys are the doors' own pages, where they exist."""
+    """The screens this person may open: [(path, words)]. The mail ledger is the e-mail door's own page."""
     places = [("/admin/people", _("People")), ("/admin/teams", _("Teams")), ("/admin/skills", _("Skills")), ("/admin/queues", _("Queues"))]
+    places.append(("/admin/mail", _("Mail")))
     if web.principal().admin:
-        known = {rule.rule for rule in current_app.url_map.iter_rules()}
         places += [("/admin/inboxes", _("Inboxes")), ("/admin/preferences", _("Preferences"))]
-        places += [(path, words) for path, words in (("/admin/mail", _("Mail")), ("/admin/tokens", _("API keys"))) if path in known]
         places += [("/admin/jobs", _("Failed work")), ("/admin/events", _("Who did what"))]
     return places
 

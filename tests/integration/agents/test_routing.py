@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from helpdesk import clock, db, worker
 from helpdesk.actor import Actor
-from helpdesk.agents import assignments, offers, presence, routing
+from helpdesk.agents import assignments, offers, presence, routing, waiting
 from helpdesk.agents.models import (
     AgentProfile,
     Assignment,
@@ -279,10 +279,10 @@ def test_after_any_sequence_loads_add_up_and_nobody_idles_beside_work(desk: Test
         desk.work()
         check_invariants()
     with db.read():
-        open_items = routing.waiting_ids()
+        open_items = waiting.waiting_ids()
     assert routing.sweep() == 0
     with db.read():
-        assert routing.waiting_ids() == open_items
+        assert waiting.waiting_ids() == open_items
 
 
 def test_many_workers_at_once_give_each_ticket_one_owner_within_the_caps(desk: TestDesk) -> None:
