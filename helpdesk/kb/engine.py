@@ -31,6 +31,7 @@ _GATHERED = 40  # changes, and an eighth of the base: then a rebuild puts small 
 # 99 of 100 answers named so are right; of questions about something else 1 to 4 in 100 get one.
 BEST_SCORE, BEST_MARGIN = 0.4, 0.25
 _COMPLETED = 20  # titles looked at for a completion
+_AHEAD = 5.0  # seconds without a search that saw the index's revision: then the database was restored to an older one
 _PATIENCE = 20.0  # seconds a first search waits for a first index
 
 
@@ -68,6 +69,7 @@ class Engine:
         self._snapshot: Snapshot | None = None
         self._stamp = (-1, -1)
         self._damaged = False
+        self._ahead_since: float | None = None
         self._familiar: frozenset[str] = frozenset()
         self._synonyms: dict[str, set[str]] = {}
         self._building: threading.Thread | None = None
@@ -149,6 +151,14 @@ class Engine:
                 self._reload()
         elif snapshot.revision < revision:
             self._catch_up(snapshot, revision)
+        if snapshot is None or snapshot.revision <= revision:
+            self._ahead_since = None
+        elif self._ahead_since is None:
+            self._ahead_since = time.monotonic()  # perhaps only this search reads from an older transaction
+        elif time.monotonic() - self._ahead_since > _AHEAD:
+            self._ahead_since = None
+            self._index.discard()
+            self._mark_damaged(Damaged(f"it stands for revision {snapshot.revision}, the restored articles for {revision}"))
         return self._snapshot
 
     def _reload(self) -> None:

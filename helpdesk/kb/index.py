@@ -277,7 +277,7 @@ def _add(writer: Any, document: Document) -> set[str]:
     stems = {"title": title, "body": written, "asked": [token for question in asked for token in question]}
     kept = (
         document.id,
-        document.title,
+        text.normal(document.title),
         body[:_KEPT_BODY],
         *((_spaced(found, "word")[:_LETTERS], _spaced(found, "stem")[:_PAIRS]) for found in ([title], [written], asked)),
     )

@@ -123,31 +123,27 @@ def rank(question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None]
     scored: list[tuple[float, float, Ranked]] = []
     for words, segment, number in best:
         article = snapshot.article(segment, number)
-        score = words / most + weights.coverage * _coverage(question, article, snapshot)
+        score = words / most
         for name, kept in zip(_TEXTS, article.texts, strict=True):
             if kept.stems:
                 score += weights.of(name) * weights.pairs * _present(pairs, kept.stems) / most
         titled, longer = (_letter_scales(segment, number, article, names, snapshot, weights) for names in (_TEXTS[:1], _TEXTS[1:]))
         score += _letter_score(letters, titled)
-        scored.append((score + sum(scale for scale, _ in longer), score, Ranked(segment, number, article, 0.0, longer)))
-    return _settled(scored, letters, limit)
+        highest = score + weights.coverage + sum(scale for scale, _ in longer)
+        scored.append((highest, score, Ranked(segment, number, article, 0.0, longer)))
 
-
-def _settled(scored: list[tuple[float, float, Ranked]], letters: dict[str, float], limit: int) -> list[Ranked]:
-    """The first `limit`, from (highest possible score, score so far, candidate): letters are sought in long texts only while they can
-    still change the order."""
-    settled: list[tuple[float, str, Ranked]] = []
-    scored.sort(key=lambda one: -one[0])
+    # the rest is looked at only while it can still change the order
+    settled: list[Ranked] = []
     least = -1.0
-    for highest, score, candidate in scored:
+    for highest, score, candidate in sorted(scored, key=lambda one: -one[0]):
         if highest < least:
             break
-        final = score + _letter_score(letters, candidate.open)
-        settled.append((-final, candidate.article.id, replace(candidate, score=final, open=())))
+        score += _letter_score(letters, candidate.open) + weights.coverage * _coverage(question, candidate.article, snapshot)
+        settled.append(replace(candidate, score=score, open=()))
         if len(settled) >= limit:
-            least = -sorted(one[0] for one in settled)[limit - 1]
-    settled.sort(key=lambda one: one[:2])
-    return [candidate for _, _, candidate in settled[:limit]]
+            least = heapq.nlargest(limit, (one.score for one in settled))[-1]
+    settled.sort(key=lambda one: (-one.score, one.article.id))
+    return settled[:limit]
 
 
 def telling(question: Question, snapshot: Snapshot) -> set[str]:

@@ -137,6 +137,7 @@ class Snapshot:
         self.rarest = log(2 * self.documents + 2)  # what a word of no article would weigh
         self.averages = {name: self._average(name) for name in FIELDS}
         self._counts: dict[str, tuple[int, ...]] = {}
+        self._weights: dict[str, float] = {}
         self._postings: dict[tuple[object, ...], _Postings] = {}
         self._cached_postings = 0
         self._articles: dict[tuple[int, int], Kept] = {}
@@ -156,8 +157,13 @@ class Snapshot:
 
         One weight for all fields, from the field that has it most: a word that is everywhere in the bodies tells little in a title too.
         """
-        count = min(max(self.counts(stem)), self.documents)
-        return log(1 + (self.documents - count + 0.5) / (count + 0.5)) if count else 0.0
+        found = self._weights.get(stem)
+        if found is None:
+            if len(self._weights) >= _CACHED_COUNTS:
+                self._weights.clear()
+            count = min(max(self.counts(stem)), self.documents)
+            found = self._weights[stem] = log(1 + (self.documents - count + 0.5) / (count + 0.5)) if count else 0.0
+        return found
 
     def postings(self, segment: int, field: str, term: str) -> tuple[array[int], array[float]]:
         """As Segment.postings, remembered: the same few words are asked all day."""

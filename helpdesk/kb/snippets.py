@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from helpdesk.kb.text import normal, stem
+from helpdesk.kb.text import stem
 
 LENGTH = 220  # characters of a snippet, about three lines
 _WORD = re.compile(r"[^\W_]+")
@@ -22,14 +22,14 @@ class Run(NamedTuple):
 
 
 def marked(text: str, stems: Collection[str]) -> tuple[Run, ...]:
-    """The whole `text` (a title) as runs."""
-    text = normal(text)
+    """The whole of a `normal` text (a title) as runs."""
     return _runs(text, 0, len(text), _hits(text, stems))
 
 
 def snippet(body: str, stems: Collection[str], length: int = LENGTH) -> tuple[Run, ...]:
-    """The stretch of about `length` characters with the most different asked words, the earliest of equals; without any, the beginning."""
-    text = normal(body[:_LOOKED_AT])
+    """The stretch of about `length` characters of a `normal` text with the most different asked words, the earliest of equals; without any,
+    the beginning."""
+    text = body[:_LOOKED_AT]
     hits = _hits(text, stems)
     best, most = 0, 0
     for i, (begin, _, _) in enumerate(hits):

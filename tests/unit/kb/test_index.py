@@ -108,6 +108,19 @@ def test_a_first_search_builds_the_index_itself(tmp_path: Path, shelf: Shelf) ->
     assert found(Engine(tmp_path / "not" / "yet", shelf)) == ["password"]
 
 
+def test_an_index_ahead_of_a_restored_database_is_built_anew(
+    engine: Engine, folder: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored = Shelf(*shelf.all())
+    shelf.put(Document("later", "Купоны", ""))
+    assert found(engine, "купон") == ["later"]
+    serving = Engine(folder, restored)
+    assert found(serving, "купон") == ["later"]  # it might only be an older transaction
+    monkeypatch.setattr("helpdesk.kb.engine._AHEAD", 0.0)
+    assert eventually(lambda: found(serving, "купон") == [])
+    assert found(serving) == ["password"]
+
+
 def _delete(folder: Path, rng: random.Random) -> None:
     shutil.rmtree(folder)
 
