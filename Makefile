@@ -54,7 +54,7 @@ pictures: packages $(VENV)/.installed-dev assets
 texts: $(VENV)/.installed-dev
 	@$(BIN)/pybabel --quiet extract -F babel.cfg -k lazy_gettext -k _ --no-location --sort-output \
 	    --project helpdesk -o $(VENV)/messages.pot helpdesk templates
-	@$(BIN)/pybabel --quiet update -i $(VENV)/messages.pot -d helpdesk/translations -l ru --no-fuzzy-matching --ignore-pot-creation-date \
+	@$(BIN)/pybabel --quiet update --ignore-obsolete -i $(VENV)/messages.pot -d helpdesk/translations -l ru --no-fuzzy-matching --ignore-pot-creation-date \
 	    || $(BIN)/pybabel --quiet init -i $(VENV)/messages.pot -d helpdesk/translations -l ru
 	@$(BIN)/python -c 'from babel.messages.pofile import read_po; \
 	    lines = read_po(open("helpdesk/translations/ru/LC_MESSAGES/messages.po", "rb")); \
