@@ -29,6 +29,17 @@ class ContactChanged:
 
 
 @event
+class InteractionAdded:
+    """A colleague wrote down a call, a meeting, a letter or a visit."""
+
+    contact_id: int
+    interaction_id: int
+    kind: str
+    by: Actor
+    organization_id: int | None = None
+
+
+@event
 class OrganizationAdded:
     """A company is known to the desk for the first time."""
 
@@ -294,7 +305,10 @@ class ArticleAdded:
 
 @event
 class ArticleChanged:
-    """Somebody edited an article's draft or what is known about it. `fields` are column names, `language` is empty for the article itself."""
+    """Somebody edited an article's draft or what is known about it.
+
+    `fields` are column names, `language` is empty for the article itself.
+    """
 
     article_id: int
     by: Actor

@@ -96,7 +96,10 @@ def held_out(facts: list[Any]) -> None:
 
 @live.shows(catalog.TicketAssigned, catalog.CustomerWrote, catalog.NoteAdded, catalog.TicketRated)
 def news(facts: list[Any]) -> None:
-    """The number of unread notifications. They are written by deliveries of the same facts, so this may be one behind: the page's own fetch heals it."""
+    """The number of unread notifications.
+
+    They are written by deliveries of the same facts, so this may be one behind: the page's own fetch heals it.
+    """
     ids = {fact.ticket_id for fact in facts}
     owners = set(db.session().scalars(select(Ticket.assignee_id).where(Ticket.id.in_(ids), Ticket.assignee_id.is_not(None))))
     for user_id in sorted(owner for owner in owners if owner):

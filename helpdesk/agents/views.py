@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from helpdesk import db, web
-from helpdesk.agents import answering, lists, notifications, routing, screens, viewing
+from helpdesk.agents import answering, customers, lists, notifications, routing, screens, viewing
 from helpdesk.agents import queries as agents_queries
 from helpdesk.auth import Role
 from helpdesk.crm import profile, timeline
@@ -18,6 +18,9 @@ from helpdesk.tickets import policy, queries
 from helpdesk.tickets.models import Priority, Queue, Status, Ticket, unsolved
 
 bp = Blueprint("agents", __name__)
+
+#: The customer's page asks these what it shows of tickets; imported here, where the workspace begins.
+BESIDE = (customers.open_tickets, customers.numbers)
 
 
 @bp.before_request

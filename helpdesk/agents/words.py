@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask_babel import get_locale, gettext
+from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 
 from helpdesk import web
 from helpdesk.agents.models import PresenceState
 from helpdesk.auth import Role
-from helpdesk.crm.models import Interaction
+from helpdesk.crm import words as crm_words
 from helpdesk.tickets.models import Queue, Status
 from helpdesk.tickets.words import STATUS
 
@@ -49,21 +49,6 @@ def status_choices(choices: list[Status], now: Status) -> list[tuple[str, Any]]:
     return [(status, STATUS[status]) for status in dict.fromkeys([now, *choices])]
 
 
-def timeline_title(entry: Interaction) -> str:
-    """One line of the timeline in the reader's language."""
-    match entry.kind:
-        case "message":
-            return entry.title
-        case "rating":
-            return str(gettext("Rated %(score)s", score=entry.title))
-        case "call":
-            return str(gettext("Call: %(title)s", title=entry.title) if entry.title else gettext("Call"))
-        case "order":
-            return str(gettext("Order %(title)s", title=entry.title))
-        case _:
-            return entry.title or str(entry.kind)
-
-
 def may_see_value() -> bool:
     """Whether the reader may see what a customer is worth: those who lead."""
     return web.principal().leads
@@ -86,7 +71,7 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "queue_name": queue_name,
     "queue_choices": queue_choices,
     "status_choices": status_choices,
-    "timeline_title": timeline_title,
+    "timeline_title": crm_words.title,
     "may_see_value": may_see_value,
     "form_key": form_key,
     "upload_mb": upload_mb,

@@ -1,7 +1,321 @@
-"""The customer's page for colleagues."""
+"""The customers' pages for colleagues: the list, one customer whole, what was said outside the channels, organizations.
+
+Every colleague reads and adds; what a customer is worth is shown to those who lead. Tickets come from above, through `crm.beside`.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint
+import hashlib
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, flash, make_response, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from helpdesk import clock, db, web
+from helpdesk.crm import addresses, beside, contacts, editing, interactions, policy, queries, words
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Membership, Organization
+from helpdesk.errors import Conflict, HelpdeskError, Invalid, NotFound, Words
 
 bp = Blueprint("crm", __name__)
+
+#: What a form page shows again with the person's words still in it.
+REFUSALS = (Invalid, Conflict)
+
+
+@bp.before_request
+def _colleagues_only() -> None:
+    web.require_staff()
+
+
+@bp.context_processor
+def _words() -> dict[str, Any]:
+    names = ("KINDS", "KIND", "KIND_ICONS", "LANGUAGE", "ORDER", "ORGANIZATION", "FORMULAS")
+    return {name: getattr(words, name) for name in names}
+
+
+# --- the list ------------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/customers")
+def customers() -> str:
+    """The list: searched by name, address, phone or organization, by last contact or name."""
+    wanted = queries.Wanted(
+        q=_words_sought(),
+        organization_id=_whole(request.args.get("organization", "")),
+        sort=request.args.get("sort", "") if request.args.get("sort") in queries.SORTS else queries.SORTS[0],
+    )
+    page = queries.page(web.principal(), wanted, cursor=request.args.get("cursor"))
+    organization = queries.organization(wanted.organization_id) if wanted.organization_id is not None else None
+    return render_template("crm/customers.html", here="customers", wanted=wanted, page=page, organization=organization)
+
+
+@bp.get("/customers/new")
+def new_customer() -> Response:
+    return _form("crm/new.html", organizations=queries.organization_names())
+
+
+@bp.post("/customers")
+def add_customer() -> Response:
+    """Add somebody who has not written yet: at the counter, on the phone."""
+    if not policy.may_add(web.principal()):
+        raise NotFound
+    try:
+        made = _add()
+    except REFUSALS as wrong:
+        return _form("crm/new.html", wrong, organizations=queries.organization_names())
+    flash(_("Added."))
+    return web.see(url_for("crm.customer", contact_id=made.id))
+
+
+# --- one customer --------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/customers/<int:contact_id>")
+def customer(contact_id: int) -> Response:
+    """Everything about a customer on one page. One who was merged leads to whoever speaks for them."""
+    contact = queries.find(web.principal(), contact_id)
+    if contact.id != contact_id:
+        return web.see(url_for("crm.customer", contact_id=contact.id))
+    return make_response(render_template("crm/customer.html", here="customers", form={}, errors={}, trouble="", **_whole_of(contact)))
+
+
+@bp.post("/customers/<int:contact_id>/interactions")
+def add_interaction(contact_id: int) -> Response:
+    """Write down a call, a meeting, a letter or a visit, with its next step."""
+    contact = _editable(contact_id)
+    try:
+        interactions.add(contact, **_said(), by=web.current_actor())
+    except REFUSALS as wrong:
+        return _refused("crm/customer.html", wrong, **_whole_of(contact))
+    flash(_("It stands in the timeline."))
+    return web.see(url_for("crm.customer", contact_id=contact.id))
+
+
+@bp.get("/customers/<int:contact_id>/edit")
+def edit_customer(contact_id: int) -> Response:
+    contact = _editable(contact_id)
+    return _form("crm/edit.html", contact=contact, organizations=queries.organization_names(), version=_stamp(contact))
+
+
+@bp.post("/customers/<int:contact_id>/edit")
+def change_customer(contact_id: int) -> Response:
+    """Correct name, language, tags and organization. Somebody else's change in between is not written over."""
+    contact = _editable(contact_id)
+    by, version = web.current_actor(), _stamp(contact)
+    try:
+        if request.form.get("version") != version:
+            raise Conflict(_("Somebody saved a change while you were looking. Your entries are still here: compare, then save again."))
+        organization = _organization()
+        language = request.form.get("language", "")
+        if language not in ("", *words.LANGUAGE):
+            raise Invalid(fields={"language": _("Choose one of these.")})
+        editing.rename(contact, request.form.get("name", ""), by=by)
+        editing.speak(contact, language, by=by)
+        editing.tag(contact, request.form.get("tags", "")[:2000].split(","), by=by)
+        editing.join(contact, organization, by=by)
+    except REFUSALS as wrong:
+        return _refused("crm/edit.html", wrong, contact=contact, organizations=queries.organization_names(), version=version)
+    flash(_("Saved."))
+    return web.see(url_for("crm.customer", contact_id=contact.id))
+
+
+# --- organizations -------------------------------------------------------------------------------------------------------
+
+
+@bp.get("/organizations")
+def organizations() -> str:
+    q = _words_sought()
+    page = queries.organizations(q=q, cursor=request.args.get("cursor"))
+    return render_template("crm/organizations.html", here="customers", q=q, page=page)
+
+
+@bp.get("/organizations/new")
+def new_organization() -> Response:
+    return _form("crm/new_organization.html")
+
+
+@bp.post("/organizations")
+def add_organization() -> Response:
+    """Add a company; people who write from its mail domain join it by themselves."""
+    if not policy.may_add(web.principal()):
+        raise NotFound
+    try:
+        name = web.text("name", required=True, longest=200)
+        domain = web.text("domain", longest=200).lower().lstrip("@")
+        if domain and ("." not in domain or " " in domain):
+            raise Invalid(fields={"domain": _("This is not a mail domain, such as example.com.")})
+        if domain in contacts.PUBLIC_DOMAINS:
+            raise Invalid(fields={"domain": _("Everybody can have an address there: it says nothing about a company.")})
+        if queries.organization_called(name) is not None:
+            raise Invalid(fields={"name": _("There is an organization of this name.")})
+        made = contacts.add_organization(name, domain=domain, by=web.current_actor())
+        if request.form.get("kind") in words.ORGANIZATION:
+            made.kind = request.form["kind"]
+    except REFUSALS as wrong:
+        return _form("crm/new_organization.html", wrong)
+    flash(_("Added."))
+    return web.see(url_for("crm.organization", organization_id=made.id))
+
+
+@bp.get("/organizations/<int:organization_id>")
+def organization(organization_id: int) -> str:
+    found = queries.organization(organization_id)
+    people = queries.people_of(found.id)
+    return render_template(
+        "crm/organization.html",
+        here="customers",
+        organization=found,
+        people=people,
+        parts=beside.parts(web.principal(), [contact.id for contact, _part in people]),
+    )
+
+
+# --- what the pages show -------------------------------------------------------------------------------------------------
+
+
+def _whole_of(contact: Contact) -> dict[str, Any]:
+    who = web.principal()
+    ids = queries.all_of(contact)
+    kind = request.args.get("kind", "") if request.args.get("kind") in words.KINDS else ""
+    entries = queries.timeline(ids, kind=kind, cursor=request.args.get("cursor"))
+    steps = queries.next_steps(ids)
+    return {
+        "contact": contact,
+        "identities": queries.identities(ids),
+        "kind": kind,
+        "counts": queries.kinds(ids),
+        "entries": entries,
+        "steps": steps,
+        "names": queries.names({entry.user_id for entry in [*entries.rows, *steps] if entry.user_id}),
+        "numbers": beside.ticket_numbers(who, {entry.ticket_id for entry in entries.rows if entry.ticket_id}),
+        "mood": queries.mood(contact, ids),
+        "worth": queries.worth(ids) if who.leads else None,
+        "orders": queries.orders(ids),
+        "others": queries.colleagues_of(contact),
+        "parts": beside.parts(who, ids),
+        "form_key": secrets.token_hex(12),
+        "now": clock.now(),
+    }
+
+
+def _form(template: str, wrong: HelpdeskError | None = None, **values: Any) -> Response:
+    if wrong is not None:
+        return _refused(template, wrong, **values)
+    return make_response(render_template(template, here="customers", form={}, errors={}, trouble="", **values))
+
+
+def _refused(template: str, wrong: HelpdeskError, **values: Any) -> Response:
+    """The form again, with what was typed and what is wrong with it."""
+    errors = wrong.fields if isinstance(wrong, Invalid) else {}
+    trouble = wrong.detail or wrong.title
+    page = render_template(template, here="customers", form=request.form, errors=errors, trouble=trouble, **values)
+    return make_response(page, wrong.status)
+
+
+# --- what the forms say --------------------------------------------------------------------------------------------------
+
+
+def _editable(contact_id: int) -> Contact:
+    """The customer to be changed. Raises NotFound, also for one who was merged: their page leads to the right one."""
+    contact = queries.find(web.principal(), contact_id)
+    if contact.id != contact_id or not policy.may(web.principal(), "edit", contact):
+        raise NotFound
+    return contact
+
+
+def _add() -> Contact:
+    name = web.text("name", required=True, longest=200)
+    language = request.form.get("language", "") if request.form.get("language") in words.LANGUAGE else ""
+    organization = _organization()
+    faults: dict[str, Words] = {}
+    found: list[addresses.Address] = []
+    for kind in ("email", "phone"):
+        if raw := request.form.get(kind, "").strip():
+            try:
+                found.append(addresses.normalise(kind, raw[:400], region="RU" if language == "ru" else None))
+            except addresses.UnusableAddress as wrong:
+                faults[kind] = wrong.detail
+    session = db.session()
+    for address in found:
+        kind = IdentityKind(address.kind)
+        if session.query(Identity).filter_by(kind=kind, value_norm=address.value, shared=False).first() is not None:
+            faults[address.kind] = _("Another customer has this address. Search for it.")
+    if faults:
+        raise Invalid(fields=faults)
+    made = contacts.add(name=name, language=language, organization_id=organization.id if organization else None, by=web.current_actor())
+    if organization is not None:
+        session.add(Membership(contact_id=made.id, organization_id=organization.id))
+    for address in found:
+        session.add(Identity(contact_id=made.id, kind=IdentityKind(address.kind), value=address.shown, value_norm=address.value))
+        if address.kind == "email":
+            contacts.join_by_domain(made, address.value)
+    return made
+
+
+def _organization() -> Organization | None:
+    """The organization named in the form, if any. Raises Invalid for a name that nobody has."""
+    name = web.text("organization", longest=200)
+    if not name:
+        return None
+    found = queries.organization_called(name)
+    if found is None:
+        raise Invalid(fields={"organization": _("No organization has this name. Add it under Organizations first.")})
+    return found
+
+
+def _said() -> dict[str, Any]:
+    """An interaction as its form says it. Raises Invalid for what is no time or number."""
+    minutes = request.form.get("minutes", "").strip()
+    if minutes and not (minutes.isdigit() and len(minutes) < 5):
+        raise Invalid(fields={"minutes": _("Please give a number from %(least)s to %(most)s.", least=0, most=24 * 60)})
+    return {
+        "kind": request.form.get("kind", ""),
+        "direction": request.form.get("direction", ""),
+        "at": _moment("at"),
+        "minutes": int(minutes) if minutes else None,
+        "title": web.text("title"),
+        "text": request.form.get("text", ""),
+        "decision": request.form.get("decision", ""),
+        "next_step": web.text("next_step"),
+        "next_at": _moment("next_at"),
+        "key": request.form.get("key", "")[:60],
+    }
+
+
+def _moment(name: str) -> datetime | None:
+    """A day and time as the reader's clock shows them; a day alone is its morning. Raises Invalid."""
+    said = request.form.get(name, "").strip()
+    if not said:
+        return None
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError as wrong:
+        raise Invalid(fields={name: _("Please give a day, and a time if you like.")}) from wrong
+    if len(said) <= 10:
+        at = at.replace(hour=9)
+    return (at if at.tzinfo else at.replace(tzinfo=_zone())).astimezone(UTC)
+
+
+def _words_sought() -> str:
+    """What stands in the search box. No name has a NUL, and PostgreSQL takes none."""
+    return request.args.get("q", "").replace("\x00", "").strip()[:200]
+
+
+def _zone() -> ZoneInfo:
+    user = web.signed_in()
+    return ZoneInfo((user.time_zone if user else "") or web.settings().time_zone)
+
+
+def _stamp(contact: Contact) -> str:
+    """What stands for a version here: the values that the form can change."""
+    held = [contact.name, contact.language, contact.tags, contact.organization_id]
+    return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
+
+
+def _whole(word: str) -> int | None:
+    return int(word) if word.isdigit() and len(word) < 10 else None

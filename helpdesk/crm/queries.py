@@ -1,0 +1,316 @@
+"""What the customers' pages read: the list with its search, one customer with everything around them, organizations.
+
+Each page costs a constant number of queries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, joinedload
+
+from helpdesk import clock, db, web
+from helpdesk.auth import Principal, User
+from helpdesk.crm import policy, profile, satisfaction
+from helpdesk.crm.figures import Figure
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Interaction, Membership, Order, OrderLine, Organization, Rating
+from helpdesk.errors import NotFound
+
+PAGE = 40
+#: The timeline's page, the orders and the ratings that a customer's page names.
+ENTRIES, ORDERS, RATINGS = 30, 8, 5
+#: How long a next step that is past is still shown.
+OVERDUE = timedelta(days=30)
+SORTS = ("last", "name")
+_LIKE = re.compile(r"([%_\\])")
+
+
+# --- the list ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What narrows and orders the list, as it stands in the address."""
+
+    q: str = ""
+    organization_id: int | None = None
+    sort: str = "last"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One customer of the list: the first address of each kind, and when we last had to do with each other."""
+
+    contact: Contact
+    email: str
+    phone: str
+    last_at: datetime
+
+
+def page(who: Principal, wanted: Wanted, *, cursor: str | None = None, limit: int = PAGE) -> web.Paged[Listed]:
+    """One page of the customers that this person may see. Who was merged into another, or erased, is left out."""
+    last = _last_contact()
+    found = select(Contact, last.label("last")).where(*_alive(who)).options(joinedload(Contact.organization))
+    if wanted.organization_id is not None:
+        found = found.where(Contact.organization_id == wanted.organization_id)
+    if wanted.q:
+        found = found.where(matching(wanted.q))
+    if wanted.sort == "name":
+        if place := web.uncursor(cursor, str, int):
+            found = found.where(or_(Contact.name > place[0], and_(Contact.name == place[0], Contact.id > place[1])))
+        found = found.order_by(Contact.name, Contact.id)
+    else:
+        if after := web.uncursor(cursor, datetime, int):
+            found = found.where(or_(last < after[0], and_(last == after[0], Contact.id < after[1])))
+        found = found.order_by(last.desc(), Contact.id.desc())
+    rows = db.session().execute(found.limit(limit + 1)).unique().all()
+    addresses = _addresses([row.Contact.id for row in rows])
+    listed = [Listed(row.Contact, *addresses.get(row.Contact.id, ("", "")), row.last) for row in rows]
+    if wanted.sort == "name":
+        return web.paged(listed, limit, lambda one: (one.contact.name, one.contact.id))
+    return web.paged(listed, limit, lambda one: (one.last_at, one.contact.id))
+
+
+def matching(words: str) -> ColumnElement[bool]:
+    """Each word stands in the name, in an address or in the organization's name; or all of it is a phone number, however written."""
+    conditions = []
+    for word in words.split()[:8]:
+        by_address = exists().where(Identity.contact_id == Contact.id, Identity.value_norm.like(_within(word.lower()), escape="\\"))
+        by_company = exists().where(Organization.id == Contact.organization_id, _says(Organization.name, word))
+        conditions.append(or_(_says(Contact.name, word), by_address, by_company))
+    digits = re.sub(r"\D", "", words)
+    if len(digits) < 5:
+        return and_(*conditions)
+    # 8 and +7 begin the same Russian number, 0 and +44 the same British one: what counts is the end.
+    tail = digits[1:] if digits[0] in "078" and len(digits) > 7 else digits
+    phone = exists().where(
+        Identity.contact_id == Contact.id, Identity.kind == IdentityKind.PHONE, Identity.value_norm.like(_within(tail), escape="\\")
+    )
+    return or_(and_(*conditions), phone)
+
+
+def _says(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
+    """A part of a name, whatever its case. SQLite knows the case of Latin letters only: Cyrillic is tried as people write it."""
+    forms = {word, word.lower(), word.upper(), word.capitalize()}
+    return or_(*(column.ilike(_within(form), escape="\\") for form in sorted(forms)))
+
+
+def _within(text: str) -> str:
+    return "%" + _LIKE.sub(r"\\\1", text) + "%"
+
+
+def _alive(who: Principal) -> tuple[ColumnElement[bool], ...]:
+    return policy.visible(who), Contact.merged_into_id.is_(None), Contact.erased_at.is_(None)
+
+
+def _last_contact() -> ColumnElement[datetime]:
+    """When we last had to do with a customer: the newest entry of their timeline, or when they came to us."""
+    newest = select(func.max(Interaction.at)).where(Interaction.contact_id == Contact.id).scalar_subquery()
+    return func.coalesce(newest, Contact.created_at, type_=Contact.created_at.type)
+
+
+def _addresses(contacts: Collection[int]) -> dict[int, tuple[str, str]]:
+    """The first e-mail address and the first phone of each, those that work before those that fail."""
+    found: dict[int, tuple[str, str]] = {}
+    rows = db.session().scalars(
+        select(Identity).where(Identity.contact_id.in_(contacts)).order_by(Identity.failing_since.is_not(None), Identity.id)
+    )
+    for row in rows:
+        email, phone = found.get(row.contact_id, ("", ""))
+        if row.kind is IdentityKind.EMAIL:
+            email = email or row.value
+        elif row.kind is IdentityKind.PHONE:
+            phone = phone or row.value
+        found[row.contact_id] = (email, phone)
+    return found
+
+
+# --- one customer ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mood:
+    """How a customer feels, with its grounds: the score and its inputs, how it moved, and the newest ratings."""
+
+    score: Figure
+    trend: satisfaction.Trend
+    ratings: list[Rating]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a customer has bought, returned orders left out: per currency total and margin in minor units, how many orders, since when."""
+
+    sums: list[tuple[str, int, int]]
+    orders: int
+    first: datetime | None
+    last: datetime | None
+
+
+def find(who: Principal, contact_id: int) -> Contact:
+    """A customer with their organization; for one who was merged, the one who speaks for them. Raises NotFound."""
+    found = select(Contact).options(joinedload(Contact.organization))
+    contact = db.session().scalar(found.where(Contact.id == contact_id, policy.visible(who), Contact.erased_at.is_(None)))
+    seen = {contact_id}
+    while contact is not None and contact.merged_into_id is not None and contact.merged_into_id not in seen:
+        seen.add(contact.merged_into_id)
+        contact = db.session().scalar(found.where(Contact.id == contact.merged_into_id))
+    if contact is None:
+        raise NotFound
+    return contact
+
+
+def all_of(contact: Contact) -> list[int]:
+    """The contact's id and those of everybody merged into it: their rows stay where they were written."""
+    return [contact.id, *db.session().scalars(select(Contact.id).where(Contact.merged_into_id == contact.id))]
+
+
+def identities(contacts: Collection[int]) -> list[Identity]:
+    return list(db.session().scalars(select(Identity).where(Identity.contact_id.in_(contacts)).order_by(Identity.kind, Identity.id)))
+
+
+def timeline(contacts: Collection[int], *, kind: str = "", cursor: str | None = None, limit: int = ENTRIES) -> web.Paged[Interaction]:
+    """One page of everything that happened with a customer, the newest first; of one kind if given."""
+    found = select(Interaction).where(Interaction.contact_id.in_(contacts))
+    if kind:
+        found = found.where(Interaction.kind == kind)
+    if place := web.uncursor(cursor, datetime, int):
+        found = found.where(or_(Interaction.at < place[0], and_(Interaction.at == place[0], Interaction.id < place[1])))
+    rows = list(db.session().scalars(found.order_by(Interaction.at.desc(), Interaction.id.desc()).limit(limit + 1)))
+    return web.paged(rows, limit, lambda entry: (entry.at, entry.id))
+
+
+def kinds(contacts: Collection[int]) -> dict[str, int]:
+    """How many entries of each kind there are."""
+    rows = db.session().execute(
+        select(Interaction.kind, func.count()).where(Interaction.contact_id.in_(contacts)).group_by(Interaction.kind)
+    )
+    return {kind: number for kind, number in rows}
+
+
+def next_steps(contacts: Collection[int]) -> list[Interaction]:
+    """What was promised: to come, or past for no longer than a month."""
+    found = select(Interaction).where(
+        Interaction.contact_id.in_(contacts), Interaction.next_at.is_not(None), Interaction.next_at > clock.now() - OVERDUE
+    )
+    return list(db.session().scalars(found.order_by(Interaction.next_at, Interaction.id).limit(10)))
+
+
+def names(users: Collection[int]) -> dict[int, str]:
+    """Colleagues' names by id."""
+    if not users:
+        return {}
+    return {row.id: row.name for row in db.session().execute(select(User.id, User.name).where(User.id.in_(users)))}
+
+
+def mood(contact: Contact, contacts: Collection[int]) -> Mood:
+    rows = list(
+        db.session().scalars(
+            select(Rating)
+            .where(Rating.contact_id.in_(contacts), Rating.superseded_at.is_(None))
+            .order_by(Rating.at.desc(), Rating.id.desc())
+        )
+    )
+    given = [satisfaction.Rating(satisfaction.Question(row.kind), row.score, row.at, row.ticket_id) for row in rows]
+    mean, now = profile.mean_of_all(), clock.now()
+    return Mood(satisfaction.score(given, mean=mean, as_of=now), satisfaction.trend(given, mean=mean, as_of=now), rows[:RATINGS])
+
+
+def worth(contacts: Collection[int]) -> Worth:
+    """For those who lead. Bought in all = Σ order totals; margin in all = Σ margins; orders that came back are left out."""
+    kept = (Order.contact_id.in_(contacts), Order.status != "returned")
+    rows = db.session().execute(
+        select(
+            Order.currency, func.sum(Order.total_cents).label("total"), func.sum(Order.margin_cents).label("margin"),
+            func.count().label("n"), func.min(Order.at).label("first"), func.max(Order.at).label("last"),
+        ).where(*kept).group_by(Order.currency).order_by(func.sum(Order.total_cents).desc())
+    ).all()  # fmt: skip
+    return Worth(
+        [(row.currency, int(row.total), int(row.margin)) for row in rows],
+        sum(row.n for row in rows),
+        min((row.first for row in rows), default=None),
+        max((row.last for row in rows), default=None),
+    )
+
+
+def orders(contacts: Collection[int]) -> list[tuple[Order, list[OrderLine]]]:
+    """The newest orders with their lines."""
+    session = db.session()
+    found = list(
+        session.scalars(select(Order).where(Order.contact_id.in_(contacts)).order_by(Order.at.desc(), Order.id.desc()).limit(ORDERS))
+    )
+    lines: dict[int, list[OrderLine]] = {}
+    for line in session.scalars(select(OrderLine).where(OrderLine.order_id.in_([order.id for order in found])).order_by(OrderLine.id)):
+        lines.setdefault(line.order_id, []).append(line)
+    return [(order, lines.get(order.id, [])) for order in found]
+
+
+# --- organizations ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Company:
+    """An organization of the list, and how many people of it we know."""
+
+    organization: Organization
+    people: int
+
+
+def organizations(*, q: str = "", cursor: str | None = None, limit: int = PAGE) -> web.Paged[Company]:
+    """One page of organizations by name, with how many people belong to each."""
+    people = (
+        select(func.count())
+        .select_from(Contact)
+        .where(Contact.organization_id == Organization.id, Contact.merged_into_id.is_(None), Contact.erased_at.is_(None))
+        .scalar_subquery()
+    )
+    found = select(Organization, people.label("people"))
+    for word in q.split()[:8]:
+        found = found.where(or_(_says(Organization.name, word), Organization.domain.like(_within(word.lower()), escape="\\")))
+    if place := web.uncursor(cursor, str, int):
+        found = found.where(or_(Organization.name > place[0], and_(Organization.name == place[0], Organization.id > place[1])))
+    rows = db.session().execute(found.order_by(Organization.name, Organization.id).limit(limit + 1)).all()
+    return web.paged([Company(*row) for row in rows], limit, lambda one: (one.organization.name, one.organization.id))
+
+
+def organization(organization_id: int) -> Organization:
+    """Raises NotFound."""
+    found = db.session().get(Organization, organization_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def organization_called(name: str) -> Organization | None:
+    """The organization of exactly this name; small and capital letters are the same."""
+    wanted = " ".join(name.split())
+    rows = db.session().scalars(select(Organization).where(_says(Organization.name, wanted)).order_by(Organization.id).limit(50))
+    return next((row for row in rows if row.name.casefold() == wanted.casefold()), None)
+
+
+def colleagues_of(contact: Contact) -> list[tuple[Contact, Membership | None]]:
+    """The other people of the contact's organization, with their part in it."""
+    if contact.organization_id is None:
+        return []
+    return [(other, part) for other, part in people_of(contact.organization_id, limit=12) if other.id != contact.id]
+
+
+def people_of(organization_id: int, *, limit: int = 200) -> list[tuple[Contact, Membership | None]]:
+    """The people of an organization by name."""
+    rows = db.session().execute(
+        select(Contact, Membership)
+        .outerjoin(Membership, and_(Membership.contact_id == Contact.id, Membership.organization_id == organization_id))
+        .where(Contact.organization_id == organization_id, Contact.merged_into_id.is_(None), Contact.erased_at.is_(None))
+        .order_by(Contact.name, Contact.id)
+        .limit(limit)
+    )
+    return [(row.Contact, row.Membership) for row in rows]
+
+
+def organization_names(limit: int = 300) -> Sequence[str]:
+    """Names to choose from, for a form's list."""
+    return list(db.session().scalars(select(Organization.name).order_by(Organization.name).limit(limit)))
