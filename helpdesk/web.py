@@ -114,6 +114,11 @@ def htmx() -> bool:
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
 
 
+def target() -> str:
+    """The id of the element that the script will put the answer into; htmx says it as `main` or `section#main`."""
+    return request.headers.get("HX-Target", "").rpartition("#")[2]
+
+
 def fragment(template: str, *, page: str, **values: Any) -> Response:
     """Answer a changed thing: its partial to the script, a redirect to its page to a plain form."""
     if htmx():

@@ -36,7 +36,7 @@ def inbox(number: int | None = None) -> Any:
     ticket = queries.find(who, number) if number is not None else None
     if ticket is not None:
         read_later(ticket)
-    if ticket is not None and web.htmx() and request.headers.get("HX-Target") in ("main", "#main"):
+    if ticket is not None and web.htmx() and web.target() == "main":
         return render_template("agents/_conversation.html", **conversation(ticket))
     key = lists.check_key(request.args.get("list") or (lists.default_key(who) if ticket is None else _list_of(ticket)), who)
     shown = list_values(key)

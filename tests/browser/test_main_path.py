@@ -107,6 +107,7 @@ def test_a_request_travels_from_the_portal_to_satisfaction_before_three_open_scr
     alice.wait_for_selector("#list .sj:has-text('The parcel is late')", timeout=5000)
     alice.click("#list a:has-text('The parcel is late')")
     alice.wait_for_selector("#thread .msg:has-text('Monday')")
+    assert alice.locator(".rail").count() == alice.locator(".pane-list").count() == 1  # the middle alone was exchanged
     alice.fill("#body", "It left this morning and comes tomorrow.")
     alice.click("button[name=then][value=solved]")
     alice.wait_for_selector("#thread .msg.me:has-text('comes tomorrow')")

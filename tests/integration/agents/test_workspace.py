@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -43,9 +44,10 @@ def test_alice_sees_her_ticket_in_the_list_and_opens_it(desk: TestDesk) -> None:
     assert "My invoice is wrong." in opened and "Carol Jones" in opened and "Alice got this from the queue" in opened
 
 
-def test_the_script_gets_the_middle_alone(desk: TestDesk) -> None:
+@pytest.mark.parametrize("target", ["main", "section#main"])
+def test_the_script_gets_the_middle_alone(desk: TestDesk, target: str) -> None:
     ticket = assigned(desk)
-    middle = desk.client(desk.people.alice).get(f"/inbox/{ticket.number}", headers={"HX-Request": "true", "HX-Target": "main"}).text
+    middle = desk.client(desk.people.alice).get(f"/inbox/{ticket.number}", headers={"HX-Request": "true", "HX-Target": target}).text
     assert "<html" not in middle and 'id="thread"' in middle
 
 
