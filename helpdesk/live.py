@@ -363,6 +363,11 @@ def recheck(app: Flask) -> None:
             socketio.emit("evicted", {"room": name}, to=sid)
 
 
+def forget_watchers() -> None:
+    """Every open screen of this process is gone: it changes desks, as tests do."""
+    _watchers.clear()
+
+
 def watching() -> dict[str, int]:
     """How many screens watch each room of this process; for metrics and tests."""
     counts: dict[str, int] = defaultdict(int)

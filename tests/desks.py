@@ -15,7 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 
-from helpdesk import clock, config, db, schema, worker
+from helpdesk import clock, config, db, live, schema, worker
 from helpdesk.app import Desk, create_app
 from helpdesk.auth import User
 from helpdesk.config import Settings
@@ -107,6 +107,7 @@ def desk(settings: Settings, compiled_templates: FileSystemBytecodeCache) -> Ite
         made = people.company()
     yield TestDesk(app, settings, made)
     worker.employ(None)
+    live.forget_watchers()
     db.disconnect()
 
 
