@@ -35,6 +35,7 @@ FACTS: dict[str, Words] = {
     "ticket_rated": _("Customer rated"),
     "article_added": _("Article begun"),
     "article_changed": _("Article changed"),
+    "interaction_added": _("Contact noted"),
     "article_published": _("Article published"),
     "article_withdrawn": _("Article withdrawn"),
     "article_judged": _("Article judged"),
