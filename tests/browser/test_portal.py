@@ -84,7 +84,7 @@ def test_an_answer_appears_on_the_open_page_once_it_is_final_and_takes_nothing_t
     with db.read():
         word = linking.token(ticket, desk.people.carol)
     page.goto(f"{desk.base}/t/{word}")
-    page.wait_for_function("document.querySelector('#live-state')?.innerText.trim() === 'Live'")
+    page.wait_for_function("() => document.querySelector('#live-state')?.innerText.trim() === 'Live'")
     page.fill("#f-body", "half a sen")
     with db.transaction() as session:
         thread.reply(session.get_one(Ticket, ticket.id), "Tighten the tank.", by=Actor("user", desk.people.alice))
