@@ -26,7 +26,10 @@ from tests.running import RunningDesk
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("scaled", marks=[pytest.mark.postgres, pytest.mark.redis, pytest.mark.soak])])
+SCALED = pytest.param("scaled", marks=[pytest.mark.postgres, pytest.mark.redis, pytest.mark.soak])
+
+
+@pytest.fixture(scope="module", params=["embedded", SCALED])
 def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
     """The same desk, embedded in one process or scaled over PostgreSQL, Redis, two web processes, a worker and beat."""
     options: dict[str, Any] = {}
