@@ -1,0 +1,16 @@
+"""Mailboxes that are fetched and what is known of a mail's sender."""
+
+from __future__ import annotations
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
