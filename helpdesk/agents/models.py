@@ -62,9 +62,11 @@ class Skill(Base):
 
 
 class AgentProfile(Base):
-    """What an agent can carry.
+    """What an agent can carry: two budgets, because a call must not wait behind e-mail.
 
-    `load` counts the weights of held, offered and wrapped-up work assigned by routing, guarded against `capacity`.
+    `load` counts the weights of held, offered and wrapped-up tickets given by routing, guarded against `capacity`; tickets may be
+    interrupted. `live_load` and `live_capacity` are the same for chats and calls. `channel_caps` and `weights` are by channel.
+    `turn` grows with each piece of work that routing gives, so that a decision made on an older sight loses.
     """
 
     __tablename__ = "agent_profile"
@@ -72,7 +74,11 @@ class AgentProfile(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
     capacity: Mapped[int] = mapped_column(default=6)
     load: Mapped[int] = mapped_column(default=0)
+    live_capacity: Mapped[int] = mapped_column(default=3)
+    live_load: Mapped[int] = mapped_column(default=0)
     channel_caps: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    weights: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    turn: Mapped[int] = mapped_column(default=0)
     signature: Mapped[str] = mapped_column(Text, default="")
     after_send: Mapped[str] = mapped_column(String(5), default="stay")
     shortcuts: Mapped[bool] = mapped_column(Boolean, default=True)
@@ -115,7 +121,10 @@ class Presence(Base):
 
 
 class Signature(Base):
-    """What an item asks for, interned: few exist, however many items wait. `shape` is its canonical text."""
+    """What an item asks for, interned: few exist, however many items wait. `shape` is its canonical text.
+
+    Step 0 holds items for the agent each names; from the last step on the members of `overflow_id` may take them too.
+    """
 
     __tablename__ = "signature"
 
@@ -125,12 +134,14 @@ class Signature(Base):
     queue_id: Mapped[int] = mapped_column(ForeignKey("queue.id"), index=True)
     requirements: Mapped[dict[str, Any]] = mapped_column(default=dict)
     step: Mapped[int] = mapped_column(default=0)
+    overflow_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"), index=True)
 
 
 class WorkItem(Base):
     """Work that waits for, or holds, an agent.
 
-    Ordered by (tier, vkey, enqueued_at, id); `vkey` is epoch milliseconds and does not depend on now.
+    Ordered by (tier, vkey, enqueued_at, id); `vkey` is epoch milliseconds and does not depend on now. `step_until` is when the next
+    step begins; `boost` says what the key's boost is made of; an emergency stands in tier 0 whatever its queue's.
     """
 
     __tablename__ = "work_item"
@@ -148,6 +159,9 @@ class WorkItem(Base):
     state: Mapped[ItemState] = mapped_column(default=ItemState.WAITING)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     sticky_user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    step_until: Mapped[datetime | None]
+    emergency: Mapped[bool] = mapped_column(Boolean, default=False)
+    boost: Mapped[dict[str, Any]] = mapped_column(default=dict)
     why: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (
@@ -155,6 +169,9 @@ class WorkItem(Base):
         Index("ix_work_item_head", "signature_id", "tier", "vkey", "enqueued_at", "id", **where("state = 'waiting'")),
         Index("ix_work_item_user", "user_id", **where("state IN ('offered','assigned')")),
         Index("ix_work_item_queue", "queue_id", "enqueued_at", **where("state = 'waiting'")),
+        Index("ix_work_item_held", "sticky_user_id", "signature_id", "tier", "vkey", "enqueued_at", "id",
+              **where("state = 'waiting' AND step = 0")),
+        Index("ix_work_item_step", "step_until", **where("state = 'waiting'")),
     )  # fmt: skip
 
 
@@ -208,6 +225,45 @@ class Assignment(Base):
             **where("ended_at IS NULL"),
         ),
         Index("ix_assignment_user", "user_id", "started_at"),
+    )
+
+
+class Disposition(Base):
+    """How a piece of work ended, in the desk's own words: what wrap-up asks for."""
+
+    __tablename__ = "disposition"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+    name_ru: Mapped[str] = mapped_column(String(60), default="")
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class WrapUp(Base):
+    """The time after a piece of work in which its agent finishes up. It weighs on the agent like the work did, until it ends.
+
+    `mode`: optional, mandatory (ends with a disposition) or timed. `until` None: until the agent says so.
+    """
+
+    __tablename__ = "wrap_up"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("work_item.id"))
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    channel: Mapped[str] = mapped_column(String(8))
+    mode: Mapped[str] = mapped_column(String(9))
+    weight: Mapped[int] = mapped_column(default=0)
+    began_at: Mapped[datetime] = mapped_column(default=clock.now)
+    until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    disposition_id: Mapped[int | None] = mapped_column(ForeignKey("disposition.id"))
+
+    __table_args__ = (
+        Index("uq_wrap_up_item", "item_id", unique=True, **where("ended_at IS NULL")),
+        Index("ix_wrap_up_user", "user_id", "began_at"),
+        Index("ix_wrap_up_until", "until", **where("ended_at IS NULL")),
     )
 
 

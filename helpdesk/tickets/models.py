@@ -77,9 +77,37 @@ class DeliveryState(enum.StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Hours(Base):
+    """Opening hours by name. What they are stands in versions, so that a clock can keep those it began with."""
+
+    __tablename__ = "hours"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class HoursVersion(Base):
+    """One state of opening hours; never changed. `weekly`: {"0": [["09:00", "18:00"]]} with Monday 0; `holidays`: ["2026-01-01"];
+    `special`: days with shifts of their own, {"2026-12-31": [["10:00", "14:00"]]}.
+    """
+
+    __tablename__ = "hours_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hours_id: Mapped[int] = mapped_column(ForeignKey("hours.id"), index=True)
+    zone: Mapped[str] = mapped_column(String(60))
+    weekly: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    holidays: Mapped[list[str]] = mapped_column(default=list)
+    special: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    made_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
 class Queue(Base):
     """Where work waits. `requirements` maps a skill's id to the least level; `steps` widen them with age: [{"requirements":
-    {...}, "until_age_s": 60}].
+    {...}, "until_age_s": 60}], the last without an end, {"overflow": true} where the members of `overflow_id` may take it too.
+
+    `hours_id` None: always open. `hold_s` None: as the desk holds work for the agent who served the customer last; 0: not at all.
     """
 
     __tablename__ = "queue"
@@ -97,6 +125,10 @@ class Queue(Base):
     weights: Mapped[dict[str, Any]] = mapped_column(default=dict)
     overflow_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
     prefers_proficiency: Mapped[bool] = mapped_column(Boolean, default=False)
+    hours_id: Mapped[int | None] = mapped_column(ForeignKey("hours.id"))
+    hold_s: Mapped[int | None]
+    wrap_up: Mapped[str] = mapped_column(String(9), default="none")
+    wrap_up_s: Mapped[int] = mapped_column(default=60)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     version: Mapped[int] = mapped_column(default=1)
 
@@ -249,7 +281,7 @@ class Participant(Base):
 
 
 class SlaClock(Base):
-    """One running target of one ticket. Recomputable from the events."""
+    """One running target of one ticket, in business time if it has a version of opening hours. Recomputable from its entries."""
 
     __tablename__ = "sla_clock"
 
@@ -262,6 +294,7 @@ class SlaClock(Base):
     paused_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(String(8), default="running")
+    hours_version_id: Mapped[int | None] = mapped_column(ForeignKey("hours_version.id"))
 
     __table_args__ = (
         Index(
