@@ -82,6 +82,8 @@ class AgentProfile(Base):
     signature: Mapped[str] = mapped_column(Text, default="")
     after_send: Mapped[str] = mapped_column(String(5), default="stay")
     shortcuts: Mapped[bool] = mapped_column(Boolean, default=True)
+    sound: Mapped[bool] = mapped_column(Boolean, default=True)
+    do_not_disturb: Mapped[bool] = mapped_column(Boolean, default=False)
     version: Mapped[int] = mapped_column(default=1)
 
     # Routing raises the load only where it fits; work given by hand is not counted here.
@@ -225,6 +227,7 @@ class Assignment(Base):
             **where("ended_at IS NULL"),
         ),
         Index("ix_assignment_user", "user_id", "started_at"),
+        Index("ix_assignment_started_at", "started_at"),
     )
 
 
