@@ -102,6 +102,12 @@ def _claim(item: WorkItem, queue: Queue, decision: ranking.Decision) -> bool:
     return True
 
 
+def looked_at(item: WorkItem) -> tuple[ranking.ItemHead, list[ranking.AgentState]]:
+    """An item and every member of its queue as the ranking sees them now: for screens that explain, never for the match itself."""
+    queue = db.session().get_one(Queue, item.queue_id)
+    return _head(item, queue), _everybody(item, queue)
+
+
 # --- what the ranking is asked about -------------------------------------------------------------------------------------
 
 
