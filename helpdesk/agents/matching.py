@@ -103,9 +103,13 @@ def _claim(item: WorkItem, queue: Queue, decision: ranking.Decision) -> bool:
 
 
 def looked_at(item: WorkItem) -> tuple[ranking.ItemHead, list[ranking.AgentState]]:
-    """An item and every member of its queue as the ranking sees them now: for screens that explain, never for the match itself."""
+    """An item and every member of its queue as the ranking sees them now: for screens that explain, never for the match itself.
+
+    An item that is not stored (id 0, no signature) stands for the next one that its queue will get.
+    """
     queue = db.session().get_one(Queue, item.queue_id)
-    return _head(item, queue), _everybody(item, queue)
+    head = _head(item, queue) if item.id else _as_head(item, queue.requirements, queue)
+    return head, _everybody(item, queue)
 
 
 # --- what the ranking is asked about -------------------------------------------------------------------------------------
