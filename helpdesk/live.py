@@ -12,6 +12,7 @@ at a time; what is committed meanwhile is drawn together in the next.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import time
@@ -117,8 +118,20 @@ class Revisions:
         return {to: number for to, (number, at) in self._last.items() if at > since}
 
 
-_source = secrets.token_hex(4)
+_source = ""
 _revisions = Revisions()
+
+
+def _count_anew() -> None:
+    """A process counts its own pushes under its own name. A fork starts a count of its own: under its parent's name, screens would take
+    one process's pushes for the other's, and drop them as old.
+    """
+    global _source, _revisions
+    _source, _revisions = secrets.token_hex(4), Revisions()
+
+
+_count_anew()
+os.register_at_fork(after_in_child=_count_anew)
 
 
 # --- drawing after commits ---------------------------------------------------------------------------------------------

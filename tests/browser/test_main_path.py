@@ -26,7 +26,7 @@ from tests.running import RunningDesk
 pytestmark = pytest.mark.browser
 
 
-SCALED = pytest.param("scaled", marks=[pytest.mark.postgres, pytest.mark.redis, pytest.mark.soak])
+SCALED = pytest.param("scaled", marks=[pytest.mark.postgres, pytest.mark.redis])
 
 
 @pytest.fixture(scope="module", params=["embedded", SCALED])

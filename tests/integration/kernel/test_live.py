@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -120,3 +121,16 @@ def test_a_heartbeat_keeps_an_agent_reachable_and_answers_with_the_time(desk: Te
     people.arrives(company.alice)
     answer = screen(desk, company.alice).emit("alive", {"ticket": None, "typing": False}, callback=True)
     assert answer["ok"] and abs(answer["now"] - time.time()) < 5
+
+
+def test_a_forked_process_counts_its_pushes_under_a_name_of_its_own() -> None:
+    """gunicorn forks: under one name two counts look like gaps, and the smaller one like old news."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writes, live._source.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    name = os.read(reads, 100).decode()
+    os.close(reads), os.close(writes)
+    assert name and name != live._source
