@@ -152,11 +152,13 @@ def fact_of(row: Event) -> Fact:
 class Outside:
     """What a reaction returns when it must wait for the network: `call` runs with no transaction open, `then(result)` in a new one.
 
-    `then` receives what `call` returned, or the exception it raised.
+    `then` receives what `call` returned, or the exception it raised. `patience` is the longest that `call` may take: until then nobody else
+    does the work, even if this process died.
     """
 
     call: Callable[[], Any]
     then: Callable[[Any], object]
+    patience: timedelta = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
+import threading
+import time
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from flask_babel import lazy_gettext as _
@@ -68,9 +73,67 @@ def read(url: str) -> MailServer:
     )
 
 
-def connect(server: MailServer, *, patience_s: float = PATIENCE_S) -> smtplib.SMTP:
+class Deadline:
+    """Ends a conversation at a set time. Socket time-outs bound each wait, not their sum: a server may drip letters for hours."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._at = time.monotonic() + seconds
+        self._link: smtplib.SMTP | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._timer.cancel()
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self._at
+
+    def watch(self, link: smtplib.SMTP) -> None:
+        """This is the conversation to end."""
+        self._link = link
+
+    def check(self) -> None:
+        """Raises TimeoutError when the time is over."""
+        if self.passed:
+            raise TimeoutError(f"longer than {self.seconds:g} s")
+
+    def _cut(self) -> None:
+        sock = getattr(self._link, "sock", None)
+        if sock is not None:
+            with contextlib.suppress(OSError, ValueError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Plain(smtplib.SMTP):
+    """A conversation that its deadline knows of from the first byte."""
+
+    def __init__(self, deadline: Deadline | None, *arguments: Any, **options: Any) -> None:
+        if deadline is not None:
+            deadline.watch(self)
+        super().__init__(*arguments, **options)
+
+    def _get_socket(self, *arguments: Any) -> socket.socket:
+        made: socket.socket = super()._get_socket(*arguments)  # type: ignore[misc]
+        self.sock = made
+        return made
+
+
+class _Encrypted(smtplib.SMTP_SSL):
+    def __init__(self, deadline: Deadline | None, *arguments: Any, **options: Any) -> None:
+        if deadline is not None:
+            deadline.watch(self)
+        super().__init__(*arguments, **options)
+
+
+def connect(server: MailServer, *, patience_s: float = PATIENCE_S, deadline: Deadline | None = None) -> smtplib.SMTP:
     """A greeted, encrypted, signed-in connection; the caller quits it. Raises MailServerTrouble, saying at which step and why."""
-    link = _open(server, patience_s)
+    link = _open(server, patience_s, deadline)
     try:
         _secure(link, server)
         if server.user:
@@ -91,12 +154,12 @@ def try_out(server: MailServer) -> None:
         raise MailServerTrouble(_("The server hung up after signing in."), str(wrong)) from wrong
 
 
-def _open(server: MailServer, patience_s: float) -> smtplib.SMTP:
+def _open(server: MailServer, patience_s: float, deadline: Deadline | None) -> smtplib.SMTP:
     where = {"host": server.host, "port": server.port}
     try:
         if server.tls == "implicit":
-            return smtplib.SMTP_SSL(server.host, server.port, timeout=patience_s, context=ssl.create_default_context())
-        return smtplib.SMTP(server.host, server.port, timeout=patience_s)
+            return _Encrypted(deadline, server.host, server.port, timeout=patience_s, context=ssl.create_default_context())
+        return _Plain(deadline, server.host, server.port, timeout=patience_s)
     except socket.gaierror as wrong:
         raise MailServerTrouble(_("There is no server called %(host)s.", host=server.host), wrong.strerror or "") from wrong
     except TimeoutError as wrong:

@@ -28,8 +28,9 @@ from helpdesk.events import Delivery, Event, Fact, Outside
 log = logging.getLogger(__name__)
 
 BATCH = 50
-LEASE = timedelta(seconds=60)
-NETWORK_LEASE = timedelta(minutes=2)
+#: How long a claim lasts before its delivery runs; one that waits on the network then asks for more (`Outside.patience`). Short, because
+#: what a killed process had claimed rests until then.
+LEASE = timedelta(seconds=30)
 LANES = ("hot", "io", "heavy")
 #: How long the timer sleeps at most: also the longest a delivery written by a process that died before its nudge can wait.
 LONGEST_SLEEP_S = 5.0
@@ -80,7 +81,7 @@ def _claim(lane: str, limit: int) -> list[tuple[int, int]]:
             .where(Delivery.id.in_(ids))
             .values(
                 claim=Delivery.claim + 1,
-                claimed_until=now + (LEASE if lane == "hot" else NETWORK_LEASE),
+                claimed_until=now + LEASE,
                 attempts=Delivery.attempts + 1,
             )
             .returning(Delivery.id, Delivery.claim),
@@ -121,7 +122,21 @@ def _perform(delivery_id: int, claim: int) -> Outside | None:
         step = reaction.run(fact)
         if step is None:
             _done(delivery_id, claim)
+        else:
+            _hold(delivery_id, claim, step.patience)
         return step
+
+
+def _hold(delivery_id: int, claim: int, patience: timedelta) -> None:
+    """Keep the claim while the network is waited for."""
+    kept = db.session().execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id, Delivery.claim == claim, Delivery.done_at.is_(None))
+        .values(claimed_until=clock.now() + patience),
+        execution_options={"synchronize_session": False},
+    )
+    if kept.rowcount != 1:  # type: ignore[attr-defined]
+        raise _LeaseLost
 
 
 def _fact(row: Delivery) -> Fact:

@@ -50,6 +50,7 @@ class File:
     object_key: str
     name: str
     content_type: str
+    size: int = 0
 
 
 @dataclass(frozen=True)

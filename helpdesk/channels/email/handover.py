@@ -18,6 +18,9 @@ from helpdesk.smtp import MailServer, MailServerTrouble
 
 PATIENCE_S = 20.0
 REST_S = 5.0
+#: The longest that a whole try may take: this, and what the mail's size adds on a slow line.
+TRY_S = 30.0
+BYTES_PER_S = 100_000
 
 
 class Verdict(enum.Enum):
@@ -39,8 +42,13 @@ _resting: dict[tuple[str, int], tuple[float, str]] = {}
 _guard = threading.Lock()
 
 
-def deliver(server: MailServer, sender: str, recipient: str, mail: bytes) -> Answer:
-    """Try once. Never raises for what a server or a network does.
+def limit_s(size: int) -> float:
+    """The longest that a try with a mail of so many bytes may take; after that nobody is sending it any more."""
+    return TRY_S + size / BYTES_PER_S
+
+
+def deliver(server: MailServer, sender: str, recipient: str, mail: bytes, *, within_s: float | None = None) -> Answer:
+    """Try once, in `within_s` seconds at most (else `limit_s` of its size). Never raises for what a server or a network does.
 
     4xx, a lost connection and a refused sign-in are LATER (somebody may put it right), 5xx about sender, recipient or content REFUSED.
     """
@@ -49,19 +57,21 @@ def deliver(server: MailServer, sender: str, recipient: str, mail: bytes) -> Ans
         until, words = _resting.get(place, (0.0, ""))
     if time.monotonic() < until:
         return Answer(Verdict.LATER, words)
-    try:
-        link = smtp.connect(server, patience_s=PATIENCE_S)
-    except MailServerTrouble as trouble:
-        words = _line(f"{trouble.words} {trouble.server_words}")
-        with _guard:
-            _resting[place] = (time.monotonic() + REST_S, words)
-        return Answer(Verdict.LATER, words)
-    try:
-        return _hand_over(link, sender, recipient, mail)
-    except (OSError, smtplib.SMTPException) as wrong:  # broken off, perhaps after the server had it: the same Message-ID will tell
-        return Answer(Verdict.LATER, _line(f"{server.host}:{server.port} broke off: {wrong or type(wrong).__name__}"))
-    finally:
-        _hang_up(link)
+    with smtp.Deadline(limit_s(len(mail)) if within_s is None else within_s) as deadline:
+        try:
+            link = smtp.connect(server, patience_s=PATIENCE_S, deadline=deadline)
+        except MailServerTrouble as trouble:
+            words = _line(f"{trouble.words} {trouble.server_words}")
+            with _guard:
+                _resting[place] = (time.monotonic() + REST_S, words)
+            return Answer(Verdict.LATER, words)
+        try:
+            return _hand_over(link, sender, recipient, mail, deadline)
+        except (OSError, ValueError, smtplib.SMTPException) as wrong:  # perhaps after the server had it: the same Message-ID will tell
+            said = f"took longer than {deadline.seconds:.0f} s" if deadline.passed else f"broke off: {wrong or type(wrong).__name__}"
+            return Answer(Verdict.LATER, _line(f"{server.host}:{server.port} {said}"))
+        finally:
+            _hang_up(link)
 
 
 def forget() -> None:
@@ -70,7 +80,7 @@ def forget() -> None:
         _resting.clear()
 
 
-def _hand_over(link: smtplib.SMTP, sender: str, recipient: str, mail: bytes) -> Answer:
+def _hand_over(link: smtplib.SMTP, sender: str, recipient: str, mail: bytes, deadline: smtp.Deadline) -> Answer:
     link.ehlo_or_helo_if_needed()
     options: list[str] = []
     if not (sender.isascii() and recipient.isascii()):
@@ -86,6 +96,7 @@ def _hand_over(link: smtplib.SMTP, sender: str, recipient: str, mail: bytes) -> 
     ]
     code, words = 0, b""
     for step in steps:
+        deadline.check()  # a look-up of names can outlast every time-out: another may be sending by now
         try:
             code, words = step()
         except smtplib.SMTPDataError as wrong:  # refused before the first byte

@@ -90,7 +90,7 @@ class Outgoing(Base):
     """One mail to one person. `header_id` never changes between tries, so that a receiver can drop the one duplicate a crash may cause.
 
     `recipient` is the envelope's; `to` and `cc` are what the mail shows: [[name, address], …]. `not_before` is when the undo time ends,
-    later when the next try is due. `tried_at` guards against two workers sending at once.
+    later when the next try is due; while somebody is sending, when their try has ended for certain: so two never send at once.
     """
 
     __tablename__ = "outgoing"

@@ -11,13 +11,14 @@ from sqlalchemy import select
 from helpdesk import clock, db
 from helpdesk.catalog import DeliveryFailed, MailNoted
 from helpdesk.channels.email import arrivals, marks
+from helpdesk.channels.email.fates import tell_message
 from helpdesk.channels.email.mail import BOUNCE, CALENDAR_REPLY, FEEDBACK_REPORT, READ_RECEIPT, Delivery, Mail
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing, OutgoingState
 from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact, Identity, IdentityKind
 from helpdesk.errors import Invalid
 from helpdesk.events import record
-from helpdesk.tickets.models import DeliveryState, Message
+from helpdesk.tickets.models import DeliveryState
 
 #: Kinds that are never shown as a message, whoever sent them.
 KINDS = frozenset({BOUNCE, FEEDBACK_REPORT, READ_RECEIPT, CALENDAR_REPLY})
@@ -72,10 +73,7 @@ def _failed(failure: Delivery, sent: list[Outgoing]) -> None:
 def undelivered(outgoing: Outgoing, words: str, *, status: str = "") -> None:
     """A mail of ours did not reach its recipient, and a server said so: noted on the address, the contact, the mail and the message."""
     outgoing.state, outgoing.server_words = OutgoingState.FAILED, words[:1000]
-    if outgoing.message_id is not None:
-        message = db.session().get_one(Message, outgoing.message_id)
-        if message.contact_id is None:  # an agent's reply; what a receipt answers is not ours to fail
-            message.delivery, message.delivery_note = DeliveryState.FAILED, words[:500]
+    tell_message(outgoing, DeliveryState.FAILED, words)
     contact = _contact(outgoing.recipient)
     if contact is None:
         return

@@ -1,31 +1,35 @@
 """The outbox on its way: when a mail's time has come, it is handed to the mail server, and the server's words are kept.
 
-Three steps, so that no transaction waits for a network: claim and read (commit), hand over, write what became of it (commit). A mail that
-could not leave is tried again with growing pauses for three days, then stands in the outbox as failed. Without a mail server it waits,
-visibly.
+Three steps, so that no transaction waits for a network: claim and read (commit), hand over, write what became of it (commit). A claim moves
+`not_before` past the longest that the try can take: whoever finds the row before then leaves it alone, and a sender that died is followed
+by another right after. A mail that could not leave is tried again with growing pauses for three days, then stands in the outbox as failed.
+Without a mail server it waits, visibly.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from helpdesk import clock, db, smtp, vault, web
 from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent, SettingsChanged
 from helpdesk.channels.email import compose, handover, inboxes, marks, out, reports
 from helpdesk.channels.email.arrivals import DOOR
+from helpdesk.channels.email.fates import tell_message
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
+from helpdesk.errors import Unavailable
 from helpdesk.events import Outside, reaction, record
 from helpdesk.preferences import preferences
 from helpdesk.tickets.models import DeliveryState, Inbox, Message
 from helpdesk.worker import backoff
 
 NO_SERVER = "No mail server is set up; the mail waits here."
+UNREADABLE = "The address of the inbox's mail server can no longer be read: enter it again. The mail waits here."
 GAVE_UP = "Given up after three days of tries."
 GIVE_UP_AFTER = timedelta(days=3)
-#: Longer than a try can take: a row still marked as being sent after that was left by a process that died.
-TRY_LASTS = timedelta(minutes=1)
+#: Between the end of the longest try and the next sender's turn.
+MARGIN_S = 5.0
 
 _AUTOMATIC = {OutgoingKind.RECEIPT: "auto-replied", OutgoingKind.REPLY: ""}
 
@@ -46,22 +50,23 @@ def send(fact: MailQueued) -> Outside | None:
         row.state = OutgoingState.WITHDRAWN
         return None
     now = clock.now()
-    if row.state is OutgoingState.SENDING and row.tried_at is not None and now - row.tried_at < TRY_LASTS:
-        raise RuntimeError("another worker is sending this mail; looked at again later")
-    if row.not_before > now:
+    if row.not_before > now:  # moved meanwhile, or somebody is sending it
         record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
         return None
     inbox = session.get(Inbox, row.inbox_id) if row.inbox_id is not None else None
-    server = server_of(inbox)
+    server, obstacle = _way(inbox)
     if server is None:
-        _hold(row)
+        _hold(row, obstacle)
         return None
     letter, sender, recipient = _letter(row, inbox), inboxes.from_address(inbox, web.settings().mail_from), row.recipient
-    row.state, row.tried_at, row.attempts = OutgoingState.SENDING, now, row.attempts + 1
+    within_s = handover.limit_s(_size(letter))
+    patience = timedelta(seconds=within_s + MARGIN_S)
+    row.state, row.tried_at, row.attempts, row.not_before = OutgoingState.SENDING, now, row.attempts + 1, now + patience
     attempt = row.attempts
     return Outside(
-        call=lambda: handover.deliver(server, sender, recipient, compose.wire(letter)),
+        call=lambda: handover.deliver(server, sender, recipient, compose.wire(letter), within_s=within_s),
         then=lambda answer: _finish(fact.outgoing_id, attempt, answer),
+        patience=patience,
     )
 
 
@@ -71,18 +76,29 @@ def server_of(inbox: Inbox | None) -> smtp.MailServer | None:
     return smtp.read(url) if url else None
 
 
+def _way(inbox: Inbox | None) -> tuple[smtp.MailServer | None, str]:
+    """The mail server for an inbox's mail, or why there is none."""
+    try:
+        server = server_of(inbox)
+    except (Unavailable, ValueError):
+        return None, UNREADABLE
+    return server, "" if server else NO_SERVER
+
+
 def wake_held(limit: int = 200) -> int:
     """Queue mails that wait for a mail server although there is one now; how many. Called when one was set up, and whenever a mail left."""
     rows = db.session().scalars(
         select(Outgoing)
-        .where(Outgoing.state == OutgoingState.WAITING, Outgoing.server_words == NO_SERVER, Outgoing.not_before <= clock.now())
+        .where(
+            Outgoing.state == OutgoingState.WAITING, Outgoing.server_words.in_((NO_SERVER, UNREADABLE)), Outgoing.not_before <= clock.now()
+        )
         .order_by(Outgoing.id)
         .limit(limit)
     )
     woken = 0
     for row in rows:
         inbox = db.session().get(Inbox, row.inbox_id) if row.inbox_id is not None else None
-        if server_of(inbox) is not None:
+        if _way(inbox)[0] is not None:
             row.server_words = ""
             record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
             woken += 1
@@ -115,8 +131,13 @@ def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
         references=row.references,
         automatic=_AUTOMATIC.get(row.kind, "auto-generated"),
         language=row.language,
-        files=tuple(compose.File(file.object_key, file.name, file.content_type) for file in along),
+        files=tuple(compose.File(file.object_key, file.name, file.content_type, file.size) for file in along),
     )
+
+
+def _size(letter: compose.Letter) -> int:
+    """About as many bytes as will cross the wire."""
+    return len(letter.words.text) + len(letter.words.html) + sum(file.size * 3 // 2 for file in letter.files)
 
 
 def _finish(outgoing_id: int, attempt: int, answer: handover.Answer | Exception) -> None:
@@ -129,7 +150,7 @@ def _finish(outgoing_id: int, attempt: int, answer: handover.Answer | Exception)
     row.server_words = answer.words[:1000]
     if answer.verdict is handover.Verdict.TAKEN:
         row.state, row.sent_at = OutgoingState.SENT, clock.now()
-        _tell_message(row, DeliveryState.SENT, "")
+        tell_message(row, DeliveryState.SENT, "")
         record(MailSent(row.id, DOOR, ticket_id=row.ticket_id))
         wake_held()
     elif answer.verdict is handover.Verdict.LATER and clock.now() - row.created_at < GIVE_UP_AFTER:
@@ -144,33 +165,20 @@ def _fail(row: Outgoing, answer: handover.Answer) -> None:
     row.state = OutgoingState.FAILED
     if answer.verdict is handover.Verdict.LATER:
         row.server_words = f"{GAVE_UP}\n{row.server_words}"[:1000]
-    _tell_message(row, DeliveryState.FAILED, row.server_words)
+    tell_message(row, DeliveryState.FAILED, row.server_words)
     record(MailFailed(row.id, DOOR, ticket_id=row.ticket_id))
     if answer.code in (550, 551, 553) and row.kind is not OutgoingKind.SIGN_IN:  # RFC 5321, 4.2.2: no such mailbox
         reports.undelivered(row, row.server_words)
 
 
-def _hold(row: Outgoing) -> None:
+def _hold(row: Outgoing, obstacle: str) -> None:
     """There is no mail server: said once, on the mail and on the message."""
-    if row.server_words != NO_SERVER:
-        row.server_words = NO_SERVER
-        _tell_message(row, DeliveryState.WAITING, NO_SERVER)
+    row.state = OutgoingState.WAITING
+    if row.server_words != obstacle:
+        row.server_words = obstacle
+        tell_message(row, DeliveryState.WAITING, obstacle)
 
 
 def _taken_back(row: Outgoing) -> bool:
     message = db.session().get(Message, row.message_id) if row.message_id is not None and row.kind is OutgoingKind.REPLY else None
     return message is not None and message.delivery is DeliveryState.WITHDRAWN
-
-
-def _tell_message(row: Outgoing, state: DeliveryState, note: str) -> None:
-    """An agent's reply shows how its mail to the requester fares; copies to others do not change that."""
-    if row.kind is not OutgoingKind.REPLY or row.message_id is None:
-        return
-    first = db.session().scalar(
-        select(Outgoing.id).where(Outgoing.message_id == row.message_id, Outgoing.kind == OutgoingKind.REPLY).order_by(Outgoing.id).limit(1)
-    )
-    if first == row.id:
-        db.session().execute(
-            update(Message).where(Message.id == row.message_id).values(delivery=state, delivery_note=note[:500]),
-            execution_options={"synchronize_session": False},
-        )
