@@ -38,7 +38,7 @@ BLUEPRINTS = (
     "helpdesk.signin",
     "helpdesk.channels.portal.views",
     "helpdesk.kb.views",
-    "helpdesk.kb.care_views",
+    "helpdesk.kb.manage",
     "helpdesk.tickets.views",
     "helpdesk.agents.views",
     "helpdesk.agents.deeds",

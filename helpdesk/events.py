@@ -174,6 +174,9 @@ class Reaction:
     newcomer: Newcomer
     attempts: int
     when: Callable[[Fact], bool] | None
+    "helpdesk.crm.duplicates",
+    "helpdesk.kb.approval",
+    "helpdesk.tickets.knowledge",
 
 
 _reactions: dict[str, Reaction] = {}

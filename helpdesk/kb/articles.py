@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -21,11 +21,12 @@ from helpdesk.catalog import ArticleAdded, ArticleChanged, ArticlePublished, Art
 from helpdesk.errors import Conflict, Invalid, NotFound, Words
 from helpdesk.events import record
 from helpdesk.kb import render
-from helpdesk.kb.models import Article, ArticleOrganization, Audience, FormerAddress, KbState, Revision, Translation
+from helpdesk.kb.models import Article, ArticleOrganization, Audience, FormerAddress, KbState, RelatedArticle, Revision, Translation
 
 LANGUAGES = ("en", "ru")
 LONGEST_TITLE = 300
 LONGEST_BODY = 200_000
+MOST_RELATED = 8
 
 
 def create(
@@ -74,6 +75,7 @@ def save_draft(article: Article, language: str, *, title: str, body: str, by: Ac
         # Nobody knows the address yet, so it may still follow the title.
         translation.slug = _free_slug(slug_of(title), language, article)
     translation.draft_title, translation.draft_body, translation.drafted_at = title, body, clock.now()
+    forget_approval(translation)
     session.flush()
     record(ArticleChanged(article.id, by, language, ("draft_title", "draft_body")))
     return translation
@@ -87,10 +89,9 @@ def publish(article: Article, language: str, *, by: Actor, note: str = "", minor
     """
     session = db.session()
     translation = translation_of(article, language)
-    if translation is None or not translation.draft_title:
+    if translation is None:
         raise Invalid(fields={"title": _("An article needs a title.")})
-    if not translation.draft_body:
-        raise Invalid(fields={"body": _("An article needs a text.")})
+    require_whole(translation)
     now = clock.now()
     behind = outdated(translation, translations(article)) or translation.said_at is None
     _change(article, seen, updated_at=now, withdrawn_at=None)
@@ -113,6 +114,8 @@ def publish(article: Article, language: str, *, by: Actor, note: str = "", minor
         translation.said_at = max(others)
     elif not minor or translation.said_at is None:
         translation.said_at = now
+    translation.sent_at, translation.sent_by_id, translation.returned_note = None, None, ""
+    forget_approval(translation)
     _visibly_changed(article)
     record(ArticlePublished(article.id, number, by, language))
     return revision
@@ -123,6 +126,8 @@ def withdraw(article: Article, *, by: Actor, seen: int | None = None) -> Article
     if article.withdrawn_at is not None:
         return article
     _change(article, seen, withdrawn_at=clock.now())
+    for translation in translations(article):
+        forget_approval(translation)
     _visibly_changed(article)
     record(ArticleWithdrawn(article.id, by))
     return article
@@ -147,6 +152,8 @@ def describe(
     tags: Iterable[str] = (),
     owner_id: int | None = None,
     review_at: datetime | None = None,
+    review_days: int | None = None,
+    related: Iterable[int] | None = None,
     seen: int | None = None,
 ) -> Article:
     """Change what is known about an article: where it stands, for whom, whose it is, when it wants another look. Raises Conflict, Invalid.
@@ -162,14 +169,20 @@ def describe(
         "tags": clean_tags(tags),
         "owner_id": owner_id,
         "review_at": review_at,
+        "review_days": review_days,
     }
     changed = tuple(name for name, value in values.items() if getattr(article, name) != value)
     if wanted != sorted(organizations_of(article)):
         changed += ("organizations",)
+    beside = None if related is None else [id for id in dict.fromkeys(related) if id != article.id][:MOST_RELATED]
+    if beside is not None and beside != related_to(article):
+        changed += ("related",)
     if not changed:
         return article
     _change(article, seen, updated_at=clock.now(), **values)
     _set_organizations(article, wanted)
+    if "related" in changed:
+        _set_related(article, beside or [])
     _visibly_changed(article)
     record(ArticleChanged(article.id, by, "", changed))
     return article
@@ -219,6 +232,16 @@ def discard(article: Article, *, by: Actor) -> None:
     record(ArticleChanged(article.id, by, "", ("discarded",)))
 
 
+def look_again(article: Article, *, by: Actor) -> Article:
+    """Say that the whole article was looked at and still holds; the next look is `review_days` from now, or on no date."""
+    days = article.review_days
+    raise_version(article, None)
+    article.review_at = clock.now() + timedelta(days=days) if days else None
+    db.session().flush()
+    record(ArticleChanged(article.id, by, "", ("review_at",)))
+    return article
+
+
 def touch(article_id: int) -> None:
     """Have the indexes read an article again although its words are the same: what was asked about it has changed."""
     article = db.session().get(Article, article_id)
@@ -248,6 +271,12 @@ def revision_of(translation: Translation, number: int) -> Revision | None:
 def organizations_of(article: Article) -> list[int]:
     """The organizations whose customers may read it, when its audience is organizations."""
     return list(db.session().scalars(select(ArticleOrganization.organization_id).where(ArticleOrganization.article_id == article.id)))
+
+
+def related_to(article: Article) -> list[int]:
+    """The articles that an author placed beside this one, in their order."""
+    chosen = select(RelatedArticle.related_id).where(RelatedArticle.article_id == article.id)
+    return list(db.session().scalars(chosen.order_by(RelatedArticle.position)))
 
 
 def outdated(translation: Translation, all_of_them: Iterable[Translation]) -> bool:
@@ -325,6 +354,24 @@ def _change(article: Article, seen: int | None, **values: Any) -> None:
     db.session().refresh(article, ["version", *values])
 
 
+def raise_version(article: Article, seen: int | None) -> None:
+    """Take part in the compare-and-set of the article's edits without changing its words. Raises Conflict."""
+    _change(article, seen)
+
+
+def require_whole(translation: Translation) -> None:
+    """Refuse to show anybody a draft without title or text. Raises Invalid."""
+    if not translation.draft_title:
+        raise Invalid(fields={"title": _("An article needs a title.")})
+    if not translation.draft_body:
+        raise Invalid(fields={"body": _("An article needs a text.")})
+
+
+def forget_approval(translation: Translation) -> None:
+    """Other words than the approved ones: they need their own approval."""
+    translation.publish_at, translation.publish_by_id, translation.publish_note = None, None, ""
+
+
 def _visibly_changed(article: Article) -> None:
     """Raise the knowledge base's revision and note it on the article. The row's lock makes revisions become visible in their order."""
     session = db.session()
@@ -334,6 +381,16 @@ def _visibly_changed(article: Article) -> None:
         number = 1
         session.add(KbState(id=1, revision=number))
     article.changed = number
+    session.flush()
+
+
+def _set_related(article: Article, wanted: list[int]) -> None:
+    session = db.session()
+    session.execute(delete(RelatedArticle).where(RelatedArticle.article_id == article.id))
+    known = set(session.scalars(select(Article.id).where(Article.id.in_(wanted))))
+    session.add_all(
+        RelatedArticle(article_id=article.id, related_id=id, position=position) for position, id in enumerate(wanted) if id in known
+    )
     session.flush()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Boolean, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -45,6 +46,7 @@ class Article(Base):
     external_id: Mapped[str | None] = mapped_column(String(120), unique=True)
     withdrawn_at: Mapped[datetime | None]
     review_at: Mapped[datetime | None]
+    review_days: Mapped[int | None]
     changed: Mapped[int] = mapped_column(default=0, index=True)
     version: Mapped[int] = mapped_column(default=1)
     views: Mapped[int] = mapped_column(default=0)
@@ -70,7 +72,8 @@ class Translation(Base):
     """An article in one language: what is published, and the draft beside it.
 
     `said_at`: when this language last said something new; `checked_at`: up to when it agrees with the others. It is outdated when another
-    language has said something since (`articles.outdated`).
+    language has said something since (`articles.outdated`). `sent_at`: the draft waits for whoever may approve it, since then, sent by
+    `sent_by_id`; `returned_note`: why it came back. `publish_at`: it was approved by `publish_by_id` and appears then (`approval`).
     """
 
     __tablename__ = "translation"
@@ -89,6 +92,12 @@ class Translation(Base):
     published_at: Mapped[datetime | None]
     said_at: Mapped[datetime | None]
     checked_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    sent_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    returned_note: Mapped[str] = mapped_column(String(500), default="")
+    publish_at: Mapped[datetime | None]
+    publish_by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    publish_note: Mapped[str] = mapped_column(String(300), default="")
 
     article: Mapped[Article] = relationship(back_populates="translations", lazy="raise")
 
@@ -137,17 +146,76 @@ class ArticleFile(Base):
     added_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
+class RelatedArticle(Base):
+    """An article that an author placed beside another, in its order."""
+
+    __tablename__ = "related_article"
+
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), primary_key=True)
+    related_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), primary_key=True, index=True)
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class ArticleTemplate(Base):
+    """What articles of one kind begin with: their headings, their tone, their topic."""
+
+    __tablename__ = "article_template"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    language: Mapped[str] = mapped_column(String(5))
+    title: Mapped[str] = mapped_column(String(300), default="")
+    body: Mapped[str] = mapped_column(Text, default="")
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"))
+    changed_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    __table_args__ = (UniqueConstraint("language", "name"),)
+
+
+class ArticleUse(Base):
+    """An agent sent an article's address in a reply."""
+
+    __tablename__ = "article_use"
+
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), primary_key=True, index=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
+
+
+class SynonymGroup(Base):
+    """Words that search treats alike. `refused`: the log suggested them and somebody said no; they are not suggested again."""
+
+    __tablename__ = "synonym_group"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    words: Mapped[list[str]] = mapped_column(default=list)
+    refused: Mapped[bool] = mapped_column(Boolean, default=False)
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+
+
 class KbState(Base):
-    """One row: the knowledge base's revision number, raised by every change that readers can see."""
+    """One row: the knowledge base's revision number, raised by every change that readers can see, and how search is set.
+
+    `tuning` holds what differs from `ranking.Weights`, `tuned` what the last `kb tune` measured. `taught` grows when these, the synonyms
+    or the words known from tickets change: each process then takes them over.
+    """
 
     __tablename__ = "kb_state"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     revision: Mapped[int] = mapped_column(default=0)
+    taught: Mapped[int] = mapped_column(default=0)
+    tuning: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    tuned: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    familiar: Mapped[str] = mapped_column(Text, default="")
 
 
 class SearchLog(Base):
-    """What somebody looked for, what they opened, and whether it helped. `key` is what the pages between carry; it names no person."""
+    """What somebody looked for, what they opened, and whether it helped. `key` is what the pages between carry; it names no person.
+
+    `visitor` joins the searches of one browser's session, and names nobody either; `wrote_at`: a request came from there afterwards.
+    """
 
     __tablename__ = "search_log"
 
@@ -160,6 +228,8 @@ class SearchLog(Base):
     found: Mapped[int] = mapped_column(default=0)
     clicked_article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id"), index=True)
     solved: Mapped[bool | None] = mapped_column(Boolean)
+    visitor: Mapped[str | None] = mapped_column(String(32), index=True)
+    wrote_at: Mapped[datetime | None]
 
 
 class AnswerFeedback(Base):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +14,17 @@ from helpdesk.auth import ANONYMOUS, STAFF, Principal, User
 from helpdesk.errors import NotFound
 from helpdesk.kb import articles, policy
 from helpdesk.kb.log import Missed, missed
-from helpdesk.kb.models import AnswerFeedback, Article, ArticleFile, Category, FormerAddress, Revision, SearchLog, Translation
+from helpdesk.kb.models import (
+    AnswerFeedback,
+    Article,
+    ArticleFile,
+    Category,
+    FormerAddress,
+    RelatedArticle,
+    Revision,
+    SearchLog,
+    Translation,
+)
 
 # --- for readers ----------------------------------------------------------------------------------------------------------------------
 
@@ -126,6 +135,18 @@ def most_useful(who: Principal, language: str, *, limit: int = 6) -> list[Card]:
     return [Card(*row) for row in db.session().execute(found)]
 
 
+def placed_beside(shown: Translation, who: Principal) -> list[Card]:
+    """The articles that an author placed beside one, in its language, of those that `who` may read."""
+    found = (
+        select(*_CARD)
+        .join(Article, Article.id == Translation.article_id)
+        .join(RelatedArticle, RelatedArticle.related_id == Article.id)
+        .where(RelatedArticle.article_id == shown.article_id, Translation.language == shown.language, _PUBLISHED, policy.readable(who))
+        .order_by(RelatedArticle.position)
+    )
+    return [Card(*row) for row in db.session().execute(found)]
+
+
 def for_everybody() -> dict[int, list[Card]]:
     """Every public article with its languages, for search engines' sitemap, which may hold 50,000 addresses."""
     found = (
@@ -160,8 +181,9 @@ def categories() -> list[Category]:
 
 # --- for authors ----------------------------------------------------------------------------------------------------------------------
 
-#: What the list can be narrowed to. draft: words that readers do not see yet; review: its review date has come.
-STATES = ("published", "draft", "withdrawn", "outdated", "review")
+#: What the list can be narrowed to. draft: words that readers do not see yet; waiting: for approval; planned: approved, with a date;
+#: review: its review date has come.
+STATES = ("published", "draft", "waiting", "planned", "withdrawn", "outdated", "review")
 
 
 @dataclass(frozen=True)
@@ -237,33 +259,24 @@ def revisions(translation: Translation) -> list[tuple[Revision, str]]:
     return [(revision, name or "") for revision, name in rows]
 
 
+def said_until(translation: Translation, at: datetime) -> Revision | None:
+    """The revision that readers saw at a moment, if there was one."""
+    known = select(Revision).where(Revision.translation_id == translation.id, Revision.at <= at)
+    return db.session().scalar(known.order_by(Revision.number.desc()).limit(1))
+
+
+def titles(ids: Iterable[int], language: str) -> dict[int, str]:
+    """The articles' titles for their authors, in one language where they have it."""
+    rows = db.session().execute(
+        select(Translation.article_id, Translation.language, Translation.draft_title, Translation.title)
+        .where(Translation.article_id.in_(list(ids)))
+        .order_by(Translation.language == language)
+    )
+    return {article_id: draft or shown for article_id, _language, draft, shown in rows}
+
+
 def files_of(article_id: int) -> list[ArticleFile]:
     return list(db.session().scalars(select(ArticleFile).where(ArticleFile.article_id == article_id).order_by(ArticleFile.id)))
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a comparison. `mark`: "+" added, "-" removed, " " the same, "…" lines left out."""
-
-    mark: str
-    words: str
-
-
-def compared(old: str, new: str, *, around: int = 3) -> list[Line]:
-    """Two texts line by line; of long stretches that are the same only the edges."""
-    lines: list[Line] = []
-    before, after = old.splitlines(), new.splitlines()
-    matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
-    for group in matcher.get_grouped_opcodes(around):
-        if lines:
-            lines.append(Line("…", ""))
-        for deed, a1, a2, b1, b2 in group:
-            if deed == "equal":
-                lines += [Line(" ", words) for words in before[a1:a2]]
-            else:
-                lines += [Line("-", words) for words in before[a1:a2]]
-                lines += [Line("+", words) for words in after[b1:b2]]
-    return lines
 
 
 def _conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
@@ -289,6 +302,10 @@ def _conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
                 Translation.draft_body != Translation.body,
             )
             yield of_it.where(unseen)
+        case "waiting":
+            yield of_it.where(Translation.sent_at.is_not(None))
+        case "planned":
+            yield of_it.where(Translation.publish_at.is_not(None))
         case "withdrawn":
             yield Article.withdrawn_at.is_not(None)
         case "outdated":
@@ -299,6 +316,7 @@ def _conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
             yield of_it.where(Translation.published_revision.is_not(None), newer)
         case "review":
             yield Article.review_at <= clock.now()
+            yield Article.withdrawn_at.is_(None)
         case _ if wanted.language:
             yield of_it
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import joinedload
 
 from helpdesk import db, web
 from helpdesk.auth import Principal
-from helpdesk.kb import log, policy
+from helpdesk.kb import log, policy, queries
 from helpdesk.kb.engine import Engine, Hit
 from helpdesk.kb.models import Article, Category, Translation
 from helpdesk.kb.snippets import Run
@@ -92,11 +92,19 @@ def suggest_articles(prefix: str, who: Principal, language: str, *, limit: int =
 
 
 def related_articles(shown: Translation, who: Principal, *, limit: int = 4) -> list[Found]:
-    """Other articles of the same topic that speak of the same, in the same language. Nobody asked, so nothing is logged."""
+    """What an author placed beside an article, then others of the same topic that speak of the same, in the same language.
+
+    Nobody asked, so nothing is logged.
+    """
+    chosen = queries.placed_beside(shown, who)
+    beside = [Found(one.article_id, one.language, one.slug, (Run(one.title, False),), (), None, 0.0) for one in chosen]
     category = shown.article.category.slug if shown.article.category else None
     words = f"{shown.title} {shown.text[:300]}"
-    hits = engine().find(words, audience=policy.terms(who), limit=limit + 1, language=shown.language, category=category).answers
-    return [one for one in _checked(hits, who, shown.language) if one.article_id != shown.article_id][:limit]
+    hits = (
+        engine().find(words, audience=policy.terms(who), limit=limit + 1 + len(beside), language=shown.language, category=category).answers
+    )
+    known = {shown.article_id, *(one.article_id for one in beside)}
+    return [*beside, *(one for one in _checked(hits, who, shown.language) if one.article_id not in known)][: max(limit, len(beside))]
 
 
 def prepare(app: Flask) -> None:

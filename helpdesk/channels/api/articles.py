@@ -220,6 +220,7 @@ def change_article(id: int, sent: ArticleChange) -> ArticleShown:
             tags=sent.tags if sent.tags is not None else one.tags,
             owner_id=one.owner_id,
             review_at=one.review_at,
+            review_days=one.review_days,
         )
     _write(one, sent.translations or [])
     if sent.withdrawn:

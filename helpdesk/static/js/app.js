@@ -13,6 +13,8 @@ import './behaviours/drafts.js';
 import './behaviours/keep.js';
 import './behaviours/suggest.js';
 import './behaviours/attachments.js';
+import './behaviours/markdown.js';
+import './behaviours/autosave.js';
 import './behaviours/offers.js';
 import './behaviours/live.js';
 

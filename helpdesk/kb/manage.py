@@ -1,0 +1,8 @@
+"""All pages of the knowledge base's authors: importing them completes their blueprint."""
+
+from __future__ import annotations
+
+from helpdesk.kb import about_views, care_views, history_views, template_views
+from helpdesk.kb.authoring_views import bp
+
+__all__ = ["about_views", "bp", "care_views", "history_views", "template_views"]
