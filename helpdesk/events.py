@@ -174,7 +174,6 @@ class Reaction:
     newcomer: Newcomer
     attempts: int
     when: Callable[[Fact], bool] | None
-    "helpdesk.crm.duplicates",
     "helpdesk.kb.approval",
     "helpdesk.tickets.knowledge",
 
