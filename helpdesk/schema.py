@@ -25,6 +25,7 @@ TABLES = (
     "helpdesk.agents.leading.models",
     "helpdesk.channels.email.models",
     "helpdesk.channels.api.models",
+    "helpdesk.channels.email.imap.models",
 )
 
 

@@ -100,12 +100,24 @@ def start_parts(app: Any, settings: Settings, *, mail: bool) -> Parts:
         if settings.sqlite:
             follower.start()
             parts.add("follower", follower.stop)
+        parts.add("mail accounts", start_fetching(settings, alone=True))
     if mail and settings.mail_listen is not None:
         from helpdesk.channels.email import listener
 
         door = listener.start(app, settings)
         parts.add("mail", door.stop)
     return parts
+
+
+def start_fetching(settings: Settings, *, alone: bool) -> Callable[[], object]:
+    """Fetch mail accounts in this process, those that no other one holds; what stops it. `alone`: no other process can be fetching."""
+    from helpdesk.channels.email.imap import fetchers
+
+    if alone:
+        fetchers.release_all()
+    running = fetchers.Fetchers(settings.max_mail_bytes)
+    running.start()
+    return running.stop
 
 
 class Follower:

@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import Service
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 from flask import Flask
 
 from helpdesk import db, worker
@@ -150,7 +150,10 @@ class Embedded:
 
 
 def on_worker_process(app: Flask, settings: Settings) -> None:
-    """Scaled: each pool process opens its own connections; the main process keeps the timer."""
+    """Scaled: each pool process opens its own connections; the main process keeps the timer and fetches mail accounts."""
+    from helpdesk.server import start_fetching
+
+    _stop_fetching: list[Callable[[], object]] = []
 
     @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def _fresh(**_kwargs: object) -> None:
@@ -163,3 +166,9 @@ def on_worker_process(app: Flask, settings: Settings) -> None:
         clerk = Clerk(hand_over(sender.app), hot_here=False)
         employ(clerk)
         clerk.start()
+        _stop_fetching.append(start_fetching(settings, alone=False))
+
+    @worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    def _end(**_kwargs: object) -> None:
+        for stop in _stop_fetching:
+            stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Sequence, func, select
@@ -63,6 +63,7 @@ class Incoming:
     participants: tuple[Contact, ...] = ()
     warnings: tuple[str, ...] = ()
     at: datetime | None = None
+    sender_checks: dict[str, str] = field(default_factory=dict)
 
 
 def receive(
@@ -203,6 +204,7 @@ def _add_message(ticket: Ticket, incoming: Incoming, at: datetime) -> Message:
     db.session().add(message)
     db.session().flush()
     attach(message, incoming.files)
+        sender_checks=dict(incoming.sender_checks),
     timeline.note(
         incoming.contact.id,
         "message",

@@ -216,7 +216,10 @@ def unsolved() -> ColumnElement[bool]:
 
 
 class Message(Base):
-    """One message. Append-only. `html` is sanitised, `text` its words, `quote` what folds below it."""
+    """One message. Append-only. `html` is sanitised, `text` its words, `quote` what folds below it.
+
+    `sender_checks`: what is known of who sent it: {"verdict": proven | unproven | failed, "spf", "dkim", "dmarc", "by"}; empty off the mail.
+    """
 
     __tablename__ = "message"
 
@@ -237,6 +240,7 @@ class Message(Base):
     delivery: Mapped[DeliveryState] = mapped_column(default=DeliveryState.NONE)
     delivery_note: Mapped[str] = mapped_column(String(500), default="")
     warnings: Mapped[list[str]] = mapped_column(default=list)
+    sender_checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     attachments: Mapped[list[Attachment]] = relationship(lazy="raise", order_by="Attachment.id")
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from helpdesk import db
 from helpdesk.channels.email import arrivals, bounded, importer, inboxes, mailboxes
 from helpdesk.channels.email.commands import parse_file
+from helpdesk.channels.email.imap.commands import fetch
 from helpdesk.errors import HelpdeskError
 from helpdesk.tickets.models import Channel, Inbox
 
@@ -116,6 +117,7 @@ def receive(recipient: str, sender: str | None) -> None:
 
 
 mail.add_command(parse_file)
+mail.add_command(fetch)
 
 
 def _places(paths: tuple[Path, ...]) -> list[mailboxes.Place]:
