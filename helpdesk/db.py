@@ -219,6 +219,29 @@ def read() -> Iterator[Session]:
             _unit.reset(token)
 
 
+@contextmanager
+def part() -> Iterator[None]:
+    """A part of the open transaction that may fail alone: an error takes back what was written, recorded and promised since its
+    beginning, and goes on to the caller. Either way objects loaded before are forgotten, so that the next part reads anew.
+    """
+    current = unit()
+    before, after = list(current.before_commit), list(current.after_commit)
+    notes = {name: list(note) if isinstance(note, list) else note for name, note in current.notes.items()}
+    connection = current.session.connection()
+    connection.exec_driver_sql("SAVEPOINT part")
+    try:
+        yield
+        current.session.flush()
+    except BaseException:
+        current.session.expunge_all()
+        connection.exec_driver_sql("ROLLBACK TO part")
+        current.before_commit, current.after_commit, current.notes = before, after, notes
+        raise
+    finally:
+        connection.exec_driver_sql("RELEASE part")
+    current.session.expunge_all()
+
+
 def doom() -> None:
     """The answer will be a refusal: whatever this transaction wrote must not stay."""
     unit().doomed = True

@@ -96,17 +96,10 @@ class Delivery(Base):
             **where(_UNCLAIMED),
         ),
         Index("ix_delivery_due", "lane", "due_at", **where(_LIVE)),
-        Index(
-            "ix_delivery_parked",
-            "parked_at",
-            **where("parked_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_delivery_done",
-            "done_at",
-            **where("done_at IS NOT NULL"),
-        ),
-    )
+        Index("ix_delivery_claimed", "claimed_until", **where("claimed_until IS NOT NULL")),
+        Index("ix_delivery_parked", "parked_at", **where("parked_at IS NOT NULL")),
+        Index("ix_delivery_done", "done_at", **where("done_at IS NOT NULL")),
+    )  # fmt: skip
 
 
 # --- the catalogue -------------------------------------------------------------------------------------------------------------------
@@ -244,7 +237,9 @@ def reactions_to(fact: type) -> list[Reaction]:
 
 # --- recording -----------------------------------------------------------------------------------------------------------------------
 
-#: Called after a commit with the facts it made true: the worker's nudge and the live push hang here.
+#: Stands among the lanes for deliveries that are not due yet: only the timer has to know of them.
+LATER = "later"
+#: Called after a commit with the facts it made true and the lanes where work is due: the live push and the worker's nudge hang here.
 published: list[Callable[[list[Fact], set[str]], None]] = []
 
 _history: ContextVar[datetime | None] = ContextVar("history", default=None)
@@ -316,7 +311,8 @@ def _insert_deliveries(unit: db.Unit) -> None:
         for made in _by_fact.get(type(fact), ())
         if made.when is None or made.when(fact)
     ]  # fmt: skip
-    unit.notes["lanes"] = {row["lane"] for _, row in rows}
+    now = clock.now()
+    unit.notes["lanes"] = {row["lane"] if row["due_at"] <= now else LATER for _, row in rows}
     rows.sort(key=lambda pair: (pair[1]["reaction"], pair[1]["key"]))
     for newcomer in ("keep", "move", "advance"):
         chosen = [row for made, row in rows if made.newcomer == newcomer]

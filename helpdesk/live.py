@@ -65,7 +65,7 @@ def room(prefix: str) -> Callable[[MayWatch], MayWatch]:
 def shows(*facts: type) -> Callable[[Shower], Shower]:
     """Declare what is drawn anew when these facts were committed.
 
-    Called with all of them at once, inside db.read() and a request context.
+    Called with all of them at once, inside db.read() and a request context, after others that show the same facts.
     """
 
     def declare(show: Shower) -> Shower:
@@ -166,15 +166,16 @@ class Artist:
             time.sleep(min(LONGEST_REST_S, 4 * (time.monotonic() - begun)))
 
     def _round(self, facts: list[Fact]) -> None:
+        """Draw everything on one look at the database; a screen that fails costs the others a second look, no more."""
+        shows = [(show, wanted) for kinds, show in _showers if (wanted := [fact for fact in facts if isinstance(fact, kinds)])]
         with self._app.test_request_context(base_url=self._app.config["HELPDESK"].base_url):
             g.pushed = True  # nobody's session: forms drawn here carry no token, the page's script sends its own
-            for kinds, show in _showers:
-                wanted = [fact for fact in facts if isinstance(fact, kinds)]
-                if not wanted:
-                    continue
+            while shows:
                 try:
                     with db.read():
-                        show(wanted)
+                        while shows:
+                            show, wanted = shows.pop(0)
+                            show(wanted)
                 except Exception:
                     log.exception("drawing %s", show.__name__)
 

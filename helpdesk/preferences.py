@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
@@ -48,17 +49,47 @@ class Preferences:
         return timedelta(seconds=self.undo_s)
 
 
+#: How long a process believes what it read: another's change is seen after this at the latest, its own at once.
+BELIEVED_S = 1.0
+#: What was read last: of which database, when (monotonic seconds), and what.
+_read: tuple[object, float, Preferences] | None = None
+
+
 def preferences() -> Preferences:
-    """The desk's preferences, read once per transaction."""
+    """The desk's preferences; the same ones throughout a transaction."""
     notes = db.unit().notes
     if "preferences" not in notes:
-        known = {f.name for f in fields(Preferences)}
-        rows = {row.name: row.value for row in db.session().scalars(select(Preference)) if row.name in known}
-        if "languages" in rows:
-            rows["languages"] = tuple(rows["languages"])
-        notes["preferences"] = Preferences(**rows)
+        notes["preferences"] = _lately_read() or _read_now(keep="preferring" not in notes)
     made: Preferences = notes["preferences"]
     return made
+
+
+def _lately_read() -> Preferences | None:
+    if _read is None or "preferring" in db.unit().notes:
+        return None
+    of, at, made = _read
+    return made if of is db.engine() and time.monotonic() - at < BELIEVED_S else None
+
+
+def _read_now(*, keep: bool) -> Preferences:
+    global _read
+    known = {f.name for f in fields(Preferences)}
+    at = time.monotonic()
+    rows = {row.name: row.value for row in db.session().connection().execute(_ROWS) if row.name in known}
+    if "languages" in rows:
+        rows["languages"] = tuple(rows["languages"])
+    made = Preferences(**rows)
+    if keep:
+        _read = (db.engine(), at, made)
+    return made
+
+
+_ROWS = select(Preference.__table__)
+
+
+def _forget() -> None:
+    global _read
+    _read = None
 
 
 def prefer(**values: Any) -> None:
@@ -69,4 +100,7 @@ def prefer(**values: Any) -> None:
             raise KeyError(name)
         db.session().merge(Preference(name=name, value=list(value) if isinstance(value, tuple) else value))
     db.session().flush()
-    db.unit().notes.pop("preferences", None)
+    unit = db.unit()
+    unit.notes.pop("preferences", None)
+    unit.notes["preferring"] = True
+    unit.after_commit.insert(0, _forget)

@@ -6,7 +6,8 @@
 - later: a timer in every process sleeps until the earliest `due_at`; Celery beat's sweep only repairs what a dead process left.
 
 A delivery is claimed by conditional UPDATE under a numbered lease. A reaction's effects and its done mark commit together, and only if the
-claim's number is still ours, so a worker that overslept its lease cannot do the work twice.
+claim's number is still ours, so a worker that overslept its lease cannot do the work twice. On PostgreSQL the claim commits first; on
+SQLite, where nobody else can write meanwhile, claim and effects share a transaction.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, func, literal, or_, select, union_all, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from helpdesk import clock, db, events
-from helpdesk.events import Delivery, Event, Fact, Outside
+from helpdesk.events import LATER, Delivery, Event, Fact, Outside
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ BATCH = 50
 #: what a killed process had claimed rests until then.
 LEASE = timedelta(seconds=30)
 LANES = ("hot", "io", "heavy")
+#: How long deliveries share one transaction on SQLite: its end costs a flush of the disk, its length makes everybody else wait.
+TOGETHER_S = 0.01
 #: How long the timer sleeps at most: also the longest a delivery written by a process that died before its nudge can wait.
 LONGEST_SLEEP_S = 5.0
 #: A lane is handed over at most this often: one task drains whatever has come together.
@@ -43,15 +47,106 @@ HAND_OVER_REST_S = 0.1
 
 def drain(lane: str, *, limit: int = BATCH) -> int:
     """Run what is due in one lane until nothing is left; the number of deliveries run."""
-    ran = 0
-    while claimed := _claim(lane, limit):
-        for delivery_id, claim in claimed:
-            _run(delivery_id, claim)
-            time.sleep(0)  # under gevent SQLite never yields by itself: let requests and screens in between
-        ran += len(claimed)
-        if len(claimed) < limit:
-            break
-    return ran
+    ran, turn = 0, _together if db.engine().dialect.name == "sqlite" else _apart
+    while True:
+        done, more = turn(lane, limit)
+        ran += done
+        if not more:
+            return ran
+        time.sleep(0)  # under gevent SQLite never yields by itself: let requests and screens in between
+
+
+# --- on SQLite: claimed and done in one transaction ----------------------------------------------------------------------------------
+
+
+def _together(lane: str, limit: int) -> tuple[int, bool]:
+    """Run due deliveries for a moment in one transaction: (how many, whether there may be more).
+
+    SQLite's writers take turns, so that a claim without a commit of its own is safe, and a process that dies takes it back at once. What
+    must wait for the network keeps its claim and is finished afterwards.
+    """
+    begun, ran = time.monotonic(), 0
+    with db.transaction():
+        while True:
+            if ran == limit or (ran and time.monotonic() - begun > TOGETHER_S):
+                return ran, True
+            taken = _take(lane)
+            if taken is None:
+                return ran, False
+            ran += 1
+            try:
+                with db.part():
+                    step = _react(taken)
+            except OperationalError:
+                raise  # the database itself: nothing of this can be kept
+            except Exception as failure:
+                log.exception("delivery %s failed", taken.id)
+                _put_back_here(taken.id, taken.claim, failure)
+                continue
+            if step is not None:
+                break
+    _finish(taken.id, taken.claim, step)
+    return ran, True
+
+
+def _take(lane: str) -> Any:
+    """Claim the next due row: (id, claim, event_id, reaction), or None."""
+    now = clock.now()
+    return db.session().connection().execute(_taking(tuple(events.reactions())), {"of": lane, "now": now, "until": now + LEASE}).first()
+
+
+@lru_cache(maxsize=8)
+def _taking(known: tuple[str, ...]) -> Any:
+    """The statement that claims, built once."""
+    row = Delivery.__table__.c
+    next_one = (
+        select(row.id)
+        .where(
+            row.lane == bindparam("of"),
+            row.done_at.is_(None),
+            row.parked_at.is_(None),
+            row.due_at <= bindparam("now", type_=db.UtcDateTime),
+            or_(row.claimed_until.is_(None), row.claimed_until < bindparam("now", type_=db.UtcDateTime)),
+            or_(*(row.reaction == name for name in known)),
+        )
+        .order_by(row.due_at, row.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        update(Delivery.__table__)
+        .where(row.id == next_one)
+        .values(claim=row.claim + 1, claimed_until=bindparam("until", type_=db.UtcDateTime), attempts=row.attempts + 1)
+        .returning(row.id, row.claim, row.event_id, row.reaction)
+    )
+
+
+def _react(row: Any) -> Outside | None:
+    """Run a claimed row's reaction and mark it done, or keep the claim for what is to be done outside. `row` has id, claim, reaction,
+    event_id.
+    """
+    stored = db.session().scalar(_EVENT, {"id": row.event_id}) if row.event_id else None
+    step = events.reactions()[row.reaction].run(events.fact_of(stored) if stored is not None else None)
+    if step is None:
+        _done(row.id, row.claim)
+    else:
+        _hold(row.id, row.claim, step.patience)
+    return step
+
+
+_EVENT = select(Event).where(Event.id == bindparam("id"))
+
+
+# --- on PostgreSQL: claimed first, so that nobody waits for a row while another transaction works ------------------------------------
+
+
+def _apart(lane: str, limit: int) -> tuple[int, bool]:
+    """Claim up to `limit` due deliveries, then run each in a transaction of its own: (how many, whether there may be more)."""
+    claimed = _claim(lane, limit)
+    for delivery_id, claim in claimed:
+        _run(delivery_id, claim)
+        time.sleep(0)
+    return len(claimed), len(claimed) == limit
 
 
 def _claim(lane: str, limit: int) -> list[tuple[int, int]]:
@@ -92,15 +187,31 @@ def _claim(lane: str, limit: int) -> list[tuple[int, int]]:
 
 def _run(delivery_id: int, claim: int) -> None:
     try:
-        step = _perform(delivery_id, claim)
+        with db.transaction() as session:
+            row = session.get(Delivery, delivery_id)
+            if row is None or row.claim != claim or row.done_at is not None:
+                raise _LeaseLost
+            step = _react(row)
+    except _LeaseLost:
+        log.info("delivery %s was taken over by another worker", delivery_id)
+    except Exception as failure:
+        log.exception("delivery %s failed", delivery_id)
+        _put_back(delivery_id, claim, failure)
+    else:
         if step is not None:
-            try:
-                result: object = step.call()
-            except Exception as failure:
-                result = failure
-            with db.transaction():
-                step.then(result)
-                _done(delivery_id, claim)
+            _finish(delivery_id, claim, step)
+
+
+def _finish(delivery_id: int, claim: int, step: Outside) -> None:
+    """Wait for the network with no transaction open, then write what came of it."""
+    try:
+        try:
+            result: object = step.call()
+        except Exception as failure:
+            result = failure
+        with db.transaction():
+            step.then(result)
+            _done(delivery_id, claim)
     except _LeaseLost:
         log.info("delivery %s was taken over by another worker", delivery_id)
     except Exception as failure:
@@ -110,21 +221,6 @@ def _run(delivery_id: int, claim: int) -> None:
 
 class _LeaseLost(Exception):
     pass
-
-
-def _perform(delivery_id: int, claim: int) -> Outside | None:
-    with db.transaction() as session:
-        row = session.get(Delivery, delivery_id)
-        if row is None or row.claim != claim or row.done_at is not None:
-            raise _LeaseLost
-        reaction = events.reactions()[row.reaction]
-        fact = _fact(row)
-        step = reaction.run(fact)
-        if step is None:
-            _done(delivery_id, claim)
-        else:
-            _hold(delivery_id, claim, step.patience)
-        return step
 
 
 def _hold(delivery_id: int, claim: int, patience: timedelta) -> None:
@@ -137,11 +233,6 @@ def _hold(delivery_id: int, claim: int, patience: timedelta) -> None:
     )
     if kept.rowcount != 1:  # type: ignore[attr-defined]
         raise _LeaseLost
-
-
-def _fact(row: Delivery) -> Fact:
-    stored = db.session().get(Event, row.event_id) if row.event_id else None
-    return events.fact_of(stored) if stored is not None else None
 
 
 def _done(delivery_id: int, claim: int) -> None:
@@ -158,8 +249,16 @@ def _done(delivery_id: int, claim: int) -> None:
 def _put_back(delivery_id: int, claim: int, failure: Exception) -> None:
     """Free the row for a later try, or park it where an administrator sees it. A newer row of the same key makes this one superfluous."""
     try:
-        with db.transaction() as session:
-            row = session.get(Delivery, delivery_id)
+        with db.transaction():
+            _put_back_here(delivery_id, claim, failure)
+    except Exception:
+        log.exception("delivery %s could not be put back; its lease will run out", delivery_id)
+
+
+def _put_back_here(delivery_id: int, claim: int, failure: Exception) -> None:
+    try:
+        with db.part():
+            row = db.session().get(Delivery, delivery_id)
             if row is None or row.claim != claim or row.done_at is not None:
                 return
             known = events.reactions().get(row.reaction)
@@ -169,13 +268,11 @@ def _put_back(delivery_id: int, claim: int, failure: Exception) -> None:
                 row.parked_at = clock.now()
             else:
                 row.due_at = clock.now() + backoff(row.attempts)
+        db.after_commit(lambda: nudge({LATER}))
     except IntegrityError:
-        with db.transaction() as session:
-            session.execute(
-                update(Delivery).where(Delivery.id == delivery_id, Delivery.claim == claim).values(done_at=clock.now(), claimed_until=None)
-            )
-    except Exception:
-        log.exception("delivery %s could not be put back; its lease will run out", delivery_id)
+        db.session().execute(
+            update(Delivery).where(Delivery.id == delivery_id, Delivery.claim == claim).values(done_at=clock.now(), claimed_until=None)
+        )
 
 
 def backoff(attempts: int) -> timedelta:
@@ -217,15 +314,28 @@ def purge(older_than: timedelta = timedelta(days=1)) -> int:
             return gone
 
 
-def earliest_due(lane: str | None = None) -> datetime | None:
-    """When the next delivery wants to run, or a lease runs out; None if there is none."""
+def earliest_due() -> dict[str, datetime]:
+    """When the next delivery of each lane wants to run, or a lease runs out; lanes without any are left out."""
+    found: dict[str, datetime] = {}
     with db.read() as session:
-        live = select(func.min(func.coalesce(Delivery.claimed_until, Delivery.due_at))).where(
-            Delivery.done_at.is_(None), Delivery.parked_at.is_(None)
-        )
-        if lane:
-            live = live.where(Delivery.lane == lane)
-        return session.scalar(live)
+        for lane, due in session.connection().execute(_EARLIEST):
+            if due is not None and (lane not in found or due < found[lane]):
+                found[lane] = due
+    return found
+
+
+def _earliest() -> Any:
+    """One statement, each part of which reads the head of an index."""
+    row = Delivery.__table__.c
+    live = (row.done_at.is_(None), row.parked_at.is_(None))
+    unclaimed = [
+        select(literal(lane).label("lane"), func.min(row.due_at).label("due")).where(row.lane == lane, row.claimed_until.is_(None), *live)
+        for lane in LANES
+    ]
+    return union_all(*unclaimed, select(row.lane, func.min(row.claimed_until)).where(row.claimed_until.is_not(None), *live).group_by(row.lane))
+
+
+_EARLIEST = _earliest()
 
 
 # --- waking --------------------------------------------------------------------------------------------------------------------------
@@ -288,9 +398,10 @@ class Clerk:
 
     def nudge(self, lanes: set[str]) -> None:
         """Something was committed in these lanes."""
-        for lane in lanes:
+        for lane in lanes - {LATER}:
             self._lanes[lane].nudge()
-        self._wake.set()  # its due_at may be earlier than what the timer sleeps for
+        if LATER in lanes:
+            self._wake.set()  # its due_at may be earlier than what the timer sleeps for
 
     def _watch(self) -> None:
         while not self._stopped:
@@ -304,10 +415,8 @@ class Clerk:
 
     def _look(self) -> float:
         pause = LONGEST_SLEEP_S
-        for name, lane in self._lanes.items():
-            due = earliest_due(name)
-            if due is None:
-                continue
+        for name, due in earliest_due().items():
+            lane = self._lanes[name]
             wait = (due - clock.now()).total_seconds()
             if wait <= 0:
                 lane.nudge()
