@@ -171,13 +171,17 @@ class Artist:
         with self._app.test_request_context(base_url=self._app.config["HELPDESK"].base_url):
             g.pushed = True  # nobody's session: forms drawn here carry no token, the page's script sends its own
             while shows:
+                name = "the screens"
                 try:
                     with db.read():
                         while shows:
                             show, wanted = shows.pop(0)
+                            name = show.__name__
                             show(wanted)
                 except Exception:
-                    log.exception("drawing %s", show.__name__)
+                    log.exception("drawing %s", name)
+                    if name == "the screens":
+                        return  # the database cannot be looked at: screens fetch for themselves once it can
 
 
 _artist: Artist | None = None

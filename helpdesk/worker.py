@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, func, literal, or_, select, union_all, update
+from sqlalchemy import Table, bindparam, func, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from helpdesk import clock, db, events
@@ -98,7 +98,8 @@ def _take(lane: str) -> Any:
 @lru_cache(maxsize=8)
 def _taking(known: tuple[str, ...]) -> Any:
     """The statement that claims, built once."""
-    row = Delivery.__table__.c
+    table = cast(Table, Delivery.__table__)
+    row = table.c
     next_one = (
         select(row.id)
         .where(
@@ -114,7 +115,7 @@ def _taking(known: tuple[str, ...]) -> Any:
         .scalar_subquery()
     )
     return (
-        update(Delivery.__table__)
+        update(table)
         .where(row.id == next_one)
         .values(claim=row.claim + 1, claimed_until=bindparam("until", type_=db.UtcDateTime), attempts=row.attempts + 1)
         .returning(row.id, row.claim, row.event_id, row.reaction)
@@ -332,7 +333,8 @@ def _earliest() -> Any:
         select(literal(lane).label("lane"), func.min(row.due_at).label("due")).where(row.lane == lane, row.claimed_until.is_(None), *live)
         for lane in LANES
     ]
-    return union_all(*unclaimed, select(row.lane, func.min(row.claimed_until)).where(row.claimed_until.is_not(None), *live).group_by(row.lane))
+    leases = select(row.lane, func.min(row.claimed_until)).where(row.claimed_until.is_not(None), *live).group_by(row.lane)
+    return union_all(*unclaimed, leases)
 
 
 _EARLIEST = _earliest()
