@@ -49,6 +49,7 @@ BLUEPRINTS = (
     "helpdesk.channels.api.views",
     "helpdesk.channels.api.token_views",
     "helpdesk.health",
+    "helpdesk.channels.email.imap.views",
 )
 
 CSP = {

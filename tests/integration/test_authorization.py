@@ -40,7 +40,7 @@ STAFF = """
 #: For supervisors and administrators.
 LEADS = "wallboard.* email.* admin.start".split()
 #: For administrators; supervisors may look at some of it.
-ADMINS = "admin.*".split()
+ADMINS = "mail_accounts.* admin.*".split()
 #: Programs with a token; sessions do not count here.
 PROGRAMS = "api.*".split()
 #: Not for people at all: loopback or a token of its own.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Response, flash, request
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -12,6 +14,9 @@ from helpdesk.agents.admin.forms import REFUSALS, find, page, seen, whole
 from helpdesk.errors import HelpdeskError, Unavailable
 from helpdesk.tickets import inboxes
 from helpdesk.tickets.models import Channel, Inbox, Queue
+
+#: What the doors above add to an inbox's page: each draws its part, or nothing.
+PANELS: list[Callable[[Inbox], str]] = []
 
 
 @bp.get("/inboxes", endpoint="inboxes")
@@ -122,6 +127,7 @@ def _inbox_page(
         machine_server=smtp.read(web.settings().smtp_url).shown if web.settings().smtp_url else "",
         tried=tried,
         failed=failed,
+        panels=[draw(inbox) for draw in PANELS] if inbox is not None else [],
     )
 
 
