@@ -47,6 +47,113 @@ class OrganizationAdded:
     by: Actor
 
 
+@event
+class OrganizationChanged:
+    """Somebody changed what we know about a company. `fields` are column names, without their values."""
+
+    organization_id: int
+    by: Actor
+    fields: tuple[str, ...] = ()
+
+
+@event
+class ContactsMerged:
+    """Two contacts were found to be one person: `contact_id` speaks for `merged_id` from now on."""
+
+    contact_id: int
+    merged_id: int
+    merge_id: int
+    by: Actor
+
+
+@event
+class ContactsUnmerged:
+    """A merge was undone: `merged_id` stands for itself again."""
+
+    contact_id: int
+    merged_id: int
+    merge_id: int
+    by: Actor
+
+
+@event
+class DuplicatesSought:
+    """Everybody from `after_id` on is to be compared with those who may be the same person; goes on by itself until the end."""
+
+    by: Actor
+    after_id: int = 0
+
+
+@event
+class CustomersHandedOver:
+    """A colleague's customers got another owner, all at once."""
+
+    user_id: int
+    to_id: int | None
+    customers: int
+    organizations: int
+    promises: int
+    by: Actor
+
+
+@event
+class PromiseSettled:
+    """What a colleague promised a customer was done, or dropped."""
+
+    contact_id: int
+    interaction_id: int
+    outcome: str
+    by: Actor
+
+
+@event
+class UnmatchedSettled:
+    """Somebody said whose contact it was that nobody could tell."""
+
+    unmatched_id: int
+    outcome: str
+    by: Actor
+    contact_id: int | None = None
+
+
+@event
+class ImportStarted:
+    """A file of customers is to be taken in."""
+
+    import_id: int
+    by: Actor
+
+
+@event
+class ImportFinished:
+    """A file of customers was taken in."""
+
+    import_id: int
+    created: int
+    updated: int
+    unchanged: int
+    refused: int
+    by: Actor
+
+
+@event
+class ImportUndone:
+    """What an import did was taken back; `kept` rows had changed since and stay."""
+
+    import_id: int
+    kept: int
+    by: Actor
+
+
+@event
+class ListExported:
+    """A list left the desk as a file."""
+
+    what: str
+    rows: int
+    by: Actor
+
+
 # --- a ticket's life --------------------------------------------------------------------------------------------------------------------
 
 
@@ -94,6 +201,34 @@ class ReplyWithdrawn:
     ticket_id: int
     message_id: int
     by: Actor
+
+
+@event
+class ReplyScheduled:
+    """An agent wrote a reply that leaves later, or chose another hour for it. `reply_id` is not a message's until it leaves."""
+
+    ticket_id: int
+    reply_id: int
+    by: Actor
+
+
+@event
+class ScheduledReplyLeft:
+    """A reply's hour came, or somebody did not want to wait for it."""
+
+    ticket_id: int
+    reply_id: int
+    by: Actor
+
+
+@event
+class ScheduledReplyCancelled:
+    """A reply that was to leave later does not. `why`: author, colleague, customer (wrote first), answered (by a colleague), closed."""
+
+    ticket_id: int
+    reply_id: int
+    by: Actor
+    why: str = ""
 
 
 @event
@@ -187,12 +322,65 @@ class TicketClosed:
 
 @event
 class ItemQueued:
-    """Work waits for an agent."""
+    """Work waits for an agent. `next_step_at` (ISO, or empty) is when more agents are admitted."""
 
     ticket_id: int
     item_id: int
     queue_id: int
     by: Actor
+    next_step_at: str = ""
+
+
+@event
+class ItemWidened:
+    """Work has waited so long that more agents are admitted to it; `step` is where it stands now."""
+
+    ticket_id: int
+    item_id: int
+    queue_id: int
+    step: int
+    by: Actor
+    next_step_at: str = ""
+
+
+@event
+class EmergencyDeclared:
+    """Somebody who leads says that this cannot wait for anything: it goes before all other work."""
+
+    ticket_id: int
+    by: Actor
+
+
+@event
+class ContactEnded:
+    """A chat or a call is over, whether an agent had it or the customer gave up waiting."""
+
+    ticket_id: int
+    item_id: int
+    channel: str
+    by: Actor
+
+
+@event
+class WrapUpBegan:
+    """An agent finishes up after a piece of work. `until` (ISO, or empty) is when that ends by itself."""
+
+    ticket_id: int
+    wrap_up_id: int
+    user_id: int
+    by: Actor
+    until: str = ""
+
+
+@event
+class WrapUpEnded:
+    """The agent is done with finishing up, or its time is over."""
+
+    ticket_id: int
+    wrap_up_id: int
+    user_id: int
+    by: Actor
+    disposition_id: int | None = None
 
 
 @event
@@ -246,6 +434,36 @@ class AssignmentEnded:
     user_id: int
     how: str
     by: Actor
+
+
+@event
+class ContactWished:
+    """The customer would rather be written to, or called, than wait at the page. `kind` is email or phone."""
+
+    ticket_id: int
+    contact_id: int
+    kind: str
+    by: Actor
+
+
+@event
+class WishSettled:
+    """The customer was reached as they wished (done), or waits at the page after all (taken_back)."""
+
+    ticket_id: int
+    how: str
+    by: Actor
+
+
+@event
+class CapacityExceeded:
+    """A person gave an agent more than they can carry at once. It is theirs, and does not count against routing's guard."""
+
+    ticket_id: int
+    user_id: int
+    by: Actor
+    load: int = 0
+    capacity: int = 0
 
 
 @event
@@ -314,6 +532,34 @@ class ArticleChanged:
     by: Actor
     language: str = ""
     fields: tuple[str, ...] = ()
+
+
+@event
+class ArticleSentForReview:
+    """An author asks whoever may publish to look at a draft."""
+
+    article_id: int
+    by: Actor
+    language: str = ""
+
+
+@event
+class ArticleReturned:
+    """A draft came back from its review: something is to be done first."""
+
+    article_id: int
+    by: Actor
+    language: str = ""
+
+
+@event
+class ArticleScheduled:
+    """A draft was approved and appears at a moment to come; `at` in seconds since 1970."""
+
+    article_id: int
+    at: float
+    by: Actor
+    language: str = ""
 
 
 @event
@@ -487,34 +733,6 @@ class TokenRevoked:
 @event
 class UserReactivated:
     """A person may sign in again."""
-@event
-class ArticleSentForReview:
-    """An author asks whoever may publish to look at a draft."""
-
-    article_id: int
-    by: Actor
-    language: str = ""
-
-
-@event
-class ArticleReturned:
-    """A draft came back from its review: something is to be done first."""
-
-    article_id: int
-    by: Actor
-    language: str = ""
-
-
-@event
-class ArticleScheduled:
-    """A draft was approved and appears at a moment to come; `at` in seconds since 1970."""
-
-    article_id: int
-    at: float
-    by: Actor
-    language: str = ""
-
-
 
     user_id: int
     by: Actor

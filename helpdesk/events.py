@@ -178,6 +178,7 @@ _by_fact: dict[type, list[Reaction]] = {}
 REACTING = (
     "helpdesk.tickets.surveys",
     "helpdesk.agents.routing",
+    "helpdesk.agents.wrap_up",
     "helpdesk.agents.notifications",
     "helpdesk.agents.people",
     "helpdesk.channels.email.intake",

@@ -33,6 +33,14 @@ class Preferences:
     survey_valid_days: int = 30
     link_valid_days: int = 90
     exclusion_s: int = 300
+    #: How long work waits for the agent who served the customer last.
+    hold_ticket_s: int = 7200
+    hold_live_s: int = 20
+    #: How much earlier than its deadline work counts: by priority, for the most valuable customer, and at most in all.
+    boost_high_s: int = 600
+    boost_urgent_s: int = 1800
+    boost_value_s: int = 900
+    boost_largest_s: int = 2400
     presence_ttl_s: int = 45
     acknowledge: bool = True
     close_after_days: int = 14

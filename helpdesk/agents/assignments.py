@@ -1,17 +1,21 @@
 """Who owns a ticket: the one compare-and-set verb through which routing, people, replies and programs assign, and its end.
 
-Lock order everywhere: agents by id, then the item, then the ticket.
+Lock order everywhere: agents by id, then the item, then the ticket. A chat or a call about a ticket is an item of its own; it leaves the
+ticket's owner alone and gives it one only if it has none.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import lazy_gettext as _
-from sqlalchemy import exists, select, update
+from sqlalchemy import bindparam, exists, literal, literal_column, select, update
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.agents import notifications
 from helpdesk.agents.models import (
+    TICKET,
     AgentProfile,
     Assignment,
     ItemState,
@@ -29,6 +33,9 @@ from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import record
 from helpdesk.tickets.changes import change
 from helpdesk.tickets.models import UNSOLVED, Status, Ticket
+
+#: Written as the partial index is: with a bound value no engine would use it.
+_LIVE: Any = literal_column("work_item.state <> 'done'")
 
 
 def assign(ticket: Ticket, user: User, *, how: str, by: Actor, seen: int | None = None) -> Ticket:
@@ -66,14 +73,17 @@ def unassign(ticket: Ticket, *, by: Actor, seen: int | None = None) -> Ticket:
     return ticket
 
 
-def take_over(item: WorkItem, ticket: Ticket, user_id: int, *, how: str, by: Actor) -> None:
-    """Routing's own assignment: the load was raised, under its guard, when the item was claimed."""
+def take_over(item: WorkItem, ticket: Ticket, user_id: int, *, how: str, by: Actor, weight: int | None = None) -> None:
+    """Routing's own assignment: the load was raised by `weight`, under its guard, when the item was claimed."""
     item.state, item.user_id = ItemState.ASSIGNED, user_id
-    begin(item, user_id, how=how, counted=True)
-    _own(ticket, user_id, how=how, by=by, seen=None)
+    begin(item, user_id, how=how, counted=True, weight=weight)
+    if item.channel == TICKET:
+        _own(ticket, user_id, how=how, by=by, seen=None)
+    elif ticket.assignee_id is None and ticket.status in UNSOLVED:
+        assign(ticket, db.session().get_one(User, user_id), how=how, by=by)
 
 
-def begin(item: WorkItem, user_id: int, *, how: str, counted: bool) -> Assignment:
+def begin(item: WorkItem, user_id: int, *, how: str, counted: bool, weight: int | None = None) -> Assignment:
     made = Assignment(
         item_id=item.id,
         ticket_id=item.ticket_id,
@@ -81,7 +91,7 @@ def begin(item: WorkItem, user_id: int, *, how: str, counted: bool) -> Assignmen
         started_at=clock.now(),
         how=how,
         counted=counted,
-        weight=item.weight,
+        weight=item.weight if weight is None else weight,
         why=item.why,
     )
     db.session().add(made)
@@ -89,15 +99,21 @@ def begin(item: WorkItem, user_id: int, *, how: str, counted: bool) -> Assignmen
     return made
 
 
-def end(item: WorkItem, how: str, *, by: Actor) -> int | None:
-    """End the item's open assignment and give its weight back. The user who is freer now, or None."""
+def owned_by(item: WorkItem) -> Assignment | None:
+    """The item's open assignment."""
+    return db.session().scalar(select(Assignment).where(Assignment.item_id == item.id, Assignment.ended_at.is_(None)))
+
+
+def end(item: WorkItem, how: str, *, by: Actor, keep_weight: bool = False) -> int | None:
+    """End the item's open assignment and give its weight back, or leave it to the wrap-up. The user who is freer now, or None."""
     session = db.session()
-    owned = session.scalar(select(Assignment).where(Assignment.item_id == item.id, Assignment.ended_at.is_(None)))
+    owned = owned_by(item)
     if owned is None:
         return None
     owned.ended_at = clock.now()
     if owned.counted:
-        lower(owned.user_id, owned.weight)
+        if not keep_weight:
+            lower(owned.user_id, owned.weight, item.channel)
         owned.counted = False
     became_idle(owned.user_id)
     session.execute(
@@ -115,7 +131,7 @@ def rest(item: WorkItem) -> int | None:
     if owned is None:
         return None
     owned.counted = False
-    lower(owned.user_id, owned.weight)
+    lower(owned.user_id, owned.weight, item.channel)
     return owned.user_id
 
 
@@ -123,24 +139,46 @@ def wake(item: WorkItem) -> None:
     """The work is the owner's again; it weighs if there is room, and is carried uncounted if not."""
     owned = db.session().scalar(select(Assignment).where(Assignment.item_id == item.id, Assignment.ended_at.is_(None), ~Assignment.counted))
     if owned is not None and owned.how in ("offer", "automatic"):
-        owned.counted = raise_load(owned.user_id, owned.weight)
+        owned.counted = raise_load(owned.user_id, owned.weight, item.channel)
 
 
-def raise_load(user_id: int, weight: int, *, present: bool = False) -> bool:
-    """Add work to an agent if it fits their capacity (and, with `present`, if they are available); guard and lock in one statement."""
-    fits = update(AgentProfile).where(AgentProfile.user_id == user_id, AgentProfile.load + weight <= AgentProfile.capacity)
-    if present:
-        here = exists().where(Presence.user_id == user_id, Presence.state == PresenceState.AVAILABLE, Presence.expires_at >= clock.now())
-        fits = fits.where(here)
-    kept = db.session().execute(fits.values(load=AgentProfile.load + weight), execution_options={"synchronize_session": False})
-    return kept.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+def raise_load(user_id: int, weight: int, channel: str = TICKET, *, turn: int | None = None) -> bool:
+    """Add work to an agent if it fits the budget of its kind; guard and lock in one statement.
+
+    Routing passes the `turn` that its decision saw: then the agent must be available, and have been given nothing since.
+    """
+    raising = _RAISING[(channel == TICKET, turn is not None)]
+    kept = db.session().connection().execute(raising, {"agent": user_id, "more": weight, "seen": turn, "now": clock.now()})
+    return kept.rowcount == 1
 
 
-def lower(user_id: int, weight: int) -> None:
-    db.session().execute(
-        update(AgentProfile).where(AgentProfile.user_id == user_id, AgentProfile.load >= weight).values(load=AgentProfile.load - weight),
-        execution_options={"synchronize_session": False},
-    )
+def lower(user_id: int, weight: int, channel: str = TICKET) -> None:
+    """Give weight back to the budget that it was taken from."""
+    db.session().connection().execute(_LOWERING[channel == TICKET], {"agent": user_id, "less": weight})
+
+
+def _raising(ticket: bool, routed: bool) -> Any:
+    profile = AgentProfile
+    load, capacity = (profile.load, profile.capacity) if ticket else (profile.live_load, profile.live_capacity)
+    more = bindparam("more", type_=load.type)
+    raising = update(profile).where(profile.user_id == bindparam("agent", type_=load.type), load + more <= capacity)
+    if routed:
+        here = exists().where(
+            Presence.user_id == profile.user_id, Presence.state == PresenceState.AVAILABLE,
+            Presence.expires_at >= bindparam("now", type_=Presence.expires_at.type),
+        )  # fmt: skip
+        raising = raising.where(profile.turn == bindparam("seen", type_=load.type), here)
+    return raising.values({load: load + more, profile.turn: profile.turn + literal(1)})
+
+
+def _lowering(ticket: bool) -> Any:
+    load = AgentProfile.load if ticket else AgentProfile.live_load
+    less = bindparam("less", type_=load.type)
+    return update(AgentProfile).where(AgentProfile.user_id == bindparam("agent", type_=load.type), load >= less).values({load: load - less})
+
+
+_RAISING = {(ticket, routed): _raising(ticket, routed) for ticket in (True, False) for routed in (True, False)}
+_LOWERING = {ticket: _lowering(ticket) for ticket in (True, False)}
 
 
 def withdraw_offer(item: WorkItem, state: OfferState = OfferState.WITHDRAWN) -> Offer | None:
@@ -150,19 +188,19 @@ def withdraw_offer(item: WorkItem, state: OfferState = OfferState.WITHDRAWN) -> 
     if offer is None:
         return None
     offer.state, offer.decided_at = state, clock.now()
-    lower(offer.user_id, item.weight)
+    lower(offer.user_id, offer.weight, item.channel)
     session.flush()
     return offer
 
 
-def hold(ticket_id: int, *users: int) -> WorkItem | None:
-    """The ticket's live item, locked in the house's order: the agents concerned by id, then the item.
+def hold(ticket_id: int, *users: int, channel: str = TICKET) -> WorkItem | None:
+    """The ticket's live item of a channel, locked in the house's order: the agents concerned by id, then the item.
 
     Raises Conflict when it changed hands meanwhile.
     """
     session = db.session()
     peek = session.execute(
-        select(WorkItem.id, WorkItem.user_id).where(WorkItem.ticket_id == ticket_id, WorkItem.state != ItemState.DONE)
+        select(WorkItem.id, WorkItem.user_id).where(WorkItem.ticket_id == ticket_id, WorkItem.channel == channel, _LIVE)
     ).first()
     if peek is None:
         return None
@@ -177,9 +215,14 @@ def hold(ticket_id: int, *users: int) -> WorkItem | None:
     return item if item is not None and item.state is not ItemState.DONE else None
 
 
-def live_item(ticket: Ticket) -> WorkItem | None:
-    """The ticket's item that waits or is held, only to look at; `hold` locks it."""
-    return db.session().scalar(select(WorkItem).where(WorkItem.ticket_id == ticket.id, WorkItem.state != ItemState.DONE))
+def live_item(ticket: Ticket, channel: str = TICKET) -> WorkItem | None:
+    """The ticket's item of a channel that waits or is held, only to look at; `hold` locks it."""
+    return db.session().scalar(select(WorkItem).where(WorkItem.ticket_id == ticket.id, WorkItem.channel == channel, _LIVE))
+
+
+def live_channels(ticket_id: int) -> list[str]:
+    """The channels on which a ticket's work waits or is held."""
+    return list(db.session().scalars(select(WorkItem.channel).where(WorkItem.ticket_id == ticket_id, _LIVE).order_by(WorkItem.channel)))
 
 
 def members(queue_id: int) -> set[int]:

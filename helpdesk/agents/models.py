@@ -12,6 +12,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from helpdesk import clock
 from helpdesk.db import Base, where
 
+#: E-mail, portal and API requests are one kind of work; it may be interrupted. Chats and calls cannot wait.
+TICKET = "ticket"
+LIVE = ("chat", "phone")
+
 
 class PresenceState(enum.StrEnum):
     AVAILABLE = "available"
@@ -187,6 +191,7 @@ class Offer(Base):
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     state: Mapped[OfferState] = mapped_column(default=OfferState.OFFERED)
+    weight: Mapped[int] = mapped_column(default=1)
     offered_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]

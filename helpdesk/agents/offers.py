@@ -5,26 +5,28 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import literal_column, select, update
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import assignments, presence
-from helpdesk.agents.models import Exclusion, ItemState, Offer, OfferState, PresenceState, WorkItem
+from helpdesk.agents.models import TICKET, Exclusion, ItemState, Offer, OfferState, PresenceState, WorkItem
+from helpdesk.auth import User
 from helpdesk.catalog import OfferAccepted, OfferDeclined, OfferExpired, OfferMade
-from helpdesk.errors import Conflict, Forbidden
+from helpdesk.errors import Conflict, Forbidden, Words
 from helpdesk.events import reaction, record
 from helpdesk.preferences import preferences
 from helpdesk.tickets.models import Queue, Ticket
 
 
-def make(item: WorkItem, user_id: int, queue: Queue, why: dict[str, object]) -> Offer:
+def make(item: WorkItem, user_id: int, queue: Queue, why: dict[str, object], *, weight: int | None = None) -> Offer:
     """Hold a claimed item out to an agent. The database refuses a second open offer."""
     now = clock.now()
     offer = Offer(
         item_id=item.id,
         ticket_id=item.ticket_id,
         user_id=user_id,
+        weight=item.weight if weight is None else weight,
         offered_at=now,
         expires_at=now + timedelta(seconds=queue.offer_s),
         why=why,
@@ -49,9 +51,9 @@ def accept(offer: Offer, *, by: Actor) -> Ticket:
         execution_options={"synchronize_session": False},
     )
     if kept.rowcount != 1:  # type: ignore[attr-defined]
-        raise Conflict(_("Too late: this offer has ended."))
+        raise Conflict(_too_late(offer))
     item = session.get_one(WorkItem, offer.item_id)
-    assignments.take_over(item, ticket, offer.user_id, how="offer", by=by)
+    assignments.take_over(item, ticket, offer.user_id, how="offer", by=by, weight=offer.weight)
     record(OfferAccepted(ticket.id, offer.id, offer.user_id, by))
     return ticket
 
@@ -66,13 +68,26 @@ def decline(offer: Offer, *, reason: str, by: Actor) -> None:
 @reaction(OfferMade, delay=lambda fact: _life_of(fact.offer_id), key=lambda fact: f"offer:{fact.offer_id}", name="offers.expire")
 def expire(fact: OfferMade) -> None:
     """Nobody reacted in time: the work waits again, and somebody on a live channel counts as not responding."""
-    offer = db.session().get(Offer, fact.offer_id)
+    expire_late(fact.offer_id)
+
+
+def overdue() -> list[int]:
+    """Open offers whose end has passed: a timer was lost. For the sweep."""
+    grace = clock.now() - timedelta(seconds=2)
+    return list(
+        db.session().scalars(select(Offer.id).where(literal_column("offer.state = 'offered'"), Offer.expires_at < grace).limit(500))
+    )
+
+
+def expire_late(offer_id: int) -> None:
+    """End an open offer that nobody answered in time; anything else stays as it is."""
+    offer = db.session().get(Offer, offer_id)
     if offer is None or offer.state is not OfferState.OFFERED or offer.expires_at > clock.now():
         return
     item = db.session().get_one(WorkItem, offer.item_id)
     if _end(offer, OfferState.EXPIRED, ""):
         record(OfferExpired(offer.ticket_id, offer.id, offer.user_id, SYSTEM))
-        if item.channel != "ticket":
+        if item.channel != TICKET:
             presence.set_presence(offer.user_id, PresenceState.NOT_RESPONDING, by=SYSTEM)
 
 
@@ -96,7 +111,7 @@ def _end(offer: Offer, state: OfferState, reason: str) -> bool:
     """Close an open offer, free the agent's load, let the item wait with its original key, exclude the agent for a while."""
     session = db.session()
     item = session.get_one(WorkItem, offer.item_id)
-    assignments.lower(offer.user_id, item.weight)  # the agent first: lock order
+    assignments.lower(offer.user_id, offer.weight, item.channel)  # the agent first: lock order
     kept = session.execute(
         update(Offer)
         .where(Offer.id == offer.id, Offer.state == OfferState.OFFERED)
@@ -104,13 +119,30 @@ def _end(offer: Offer, state: OfferState, reason: str) -> bool:
         execution_options={"synchronize_session": False},
     )
     if kept.rowcount != 1:  # type: ignore[attr-defined]
-        raise Conflict(_("Too late: this offer has ended."))
+        raise Conflict(_too_late(offer))
     session.execute(
         update(WorkItem).where(WorkItem.id == item.id, WorkItem.state == ItemState.OFFERED).values(state=ItemState.WAITING, user_id=None),
         execution_options={"synchronize_session": False},
     )
     session.merge(Exclusion(item_id=item.id, user_id=offer.user_id, until=clock.now() + timedelta(seconds=preferences().exclusion_s)))
     return True
+
+
+def _too_late(offer: Offer) -> Words:
+    """What became of the work: who has it, whom it is offered to, or that it is done."""
+    session = db.session()
+    now = session.execute(
+        select(WorkItem.state, WorkItem.user_id, User.name).outerjoin(User, User.id == WorkItem.user_id).where(WorkItem.id == offer.item_id)
+    ).one()
+    if now.state is ItemState.DONE:
+        return _("Too late: this work is done.")
+    if now.user_id == offer.user_id:
+        return _("Too late: this offer has ended.")
+    if now.name and now.state is ItemState.ASSIGNED:
+        return _("Too late: %(name)s has it.", name=now.name)
+    if now.name:
+        return _("Too late: it is offered to %(name)s now.", name=now.name)
+    return _("Too late: this offer has ended. The work waits for somebody else.")
 
 
 def _mine(offer: Offer, by: Actor) -> None:

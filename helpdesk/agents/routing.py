@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from helpdesk import clock, db
-from helpdesk.actor import SYSTEM
-from helpdesk.agents import assignments, matching, offers, waiting
+from helpdesk.actor import SYSTEM, Actor
+from helpdesk.agents import assignments, matching, offers, steps, waiting, wrap_up
 from helpdesk.agents.models import (
+    LIVE,
+    TICKET,
     AgentProfile,
     Assignment,
     Exclusion,
@@ -25,12 +29,18 @@ from helpdesk.agents.models import (
     Offer,
     Presence,
     PresenceState,
+    QueueMember,
+    Signature,
     WorkItem,
 )
 from helpdesk.auth import User
 from helpdesk.catalog import (
     AssignmentEnded,
+    ContactEnded,
     CustomerWrote,
+    EmergencyDeclared,
+    ItemQueued,
+    ItemWidened,
     OfferDeclined,
     OfferExpired,
     PresenceChanged,
@@ -45,9 +55,13 @@ from helpdesk.catalog import (
     TicketSolved,
     UserChanged,
     WorkStranded,
+    WrapUpEnded,
 )
+from helpdesk.errors import Invalid
 from helpdesk.events import Outside, reaction, record
-from helpdesk.tickets.models import UNSOLVED, Queue, Status, Ticket
+from helpdesk.preferences import preferences
+from helpdesk.tickets import calendars
+from helpdesk.tickets.models import UNSOLVED, Priority, Queue, Status, Ticket
 
 log = logging.getLogger(__name__)
 
@@ -71,23 +85,57 @@ def enqueue_reopened(fact: TicketReopened) -> Outside | None:
 def moved(fact: TicketMoved) -> Outside | None:
     """In another queue the work waits anew for somebody who works there; its age counts on."""
     ticket = db.session().get_one(Ticket, fact.ticket_id)
-    item = assignments.hold(ticket.id)
-    if item is not None and item.queue_id != ticket.queue_id:
-        assignments.withdraw_offer(item)
-        if ticket.assignee_id is None or ticket.assignee_id not in assignments.members(ticket.queue_id):
+    for channel in assignments.live_channels(ticket.id):
+        item = assignments.hold(ticket.id, channel=channel)
+        if item is None or item.queue_id == ticket.queue_id:
+            continue
+        withdrawn = assignments.withdraw_offer(item)
+        if channel == TICKET and (ticket.assignee_id is None or ticket.assignee_id not in assignments.members(ticket.queue_id)):
             assignments.unassign(ticket, by=SYSTEM)
             item.state, item.user_id = ItemState.WAITING, None
-        waiting.place(item, ticket)
+        elif withdrawn is not None:
+            item.state, item.user_id = ItemState.WAITING, None
+        waiting.place(item, ticket, afresh=True)
+        record(ItemWidened(ticket.id, item.id, item.queue_id, item.step, SYSTEM, next_step_at=steps.moment(item.step_until)))
     return _waits(ticket.id)
 
 
 @reaction(PriorityChanged, name="routing.reordered")
 def reordered(fact: PriorityChanged) -> None:
-    """A waiting item's key follows its ticket's priority."""
+    """A waiting item's key follows its ticket's priority. What is urgent no longer is no emergency either."""
     ticket = db.session().get_one(Ticket, fact.ticket_id)
-    item = assignments.live_item(ticket)
-    if item is not None:
+    for item in _live_items(ticket):
+        item.emergency = item.emergency and ticket.priority is Priority.URGENT
         waiting.place(item, ticket)
+
+
+@reaction(EmergencyDeclared, name="routing.emergency")
+def emergency(fact: EmergencyDeclared) -> Outside | None:
+    """It stands before everything else now: whoever is free gets it."""
+    ids = [item.id for item in _live_items(db.session().get_one(Ticket, fact.ticket_id)) if item.state is ItemState.WAITING]
+    return _then(lambda: [matching.match_item(item_id) for item_id in ids])
+
+
+@reaction(ItemQueued, when=lambda fact: bool(fact.next_step_at), delay=lambda fact: _until(fact.next_step_at),
+          key=lambda fact: f"item:{fact.item_id}", newcomer="move", name="routing.first_step_over")  # fmt: skip
+def first_step_over(fact: ItemQueued) -> Outside | None:
+    """It has waited for as long as its step lasts: more agents are admitted."""
+    steps.widen(fact.item_id)
+    return None
+
+
+@reaction(ItemWidened, when=lambda fact: bool(fact.next_step_at), delay=lambda fact: _until(fact.next_step_at),
+          key=lambda fact: f"item:{fact.item_id}", newcomer="move", name="routing.step_over")  # fmt: skip
+def step_over(fact: ItemWidened) -> Outside | None:
+    """The next step is over, too."""
+    steps.widen(fact.item_id)
+    return None
+
+
+@reaction(ItemWidened, key=lambda fact: f"item:{fact.item_id}", name="routing.widened")
+def widened(fact: ItemWidened) -> Outside | None:
+    """Somebody whom the new step admits may be free."""
+    return _then(lambda: matching.match_item(fact.item_id))
 
 
 @reaction(TicketSolved, key=lambda fact: f"ticket:{fact.ticket_id}", name="routing.release")
@@ -108,6 +156,9 @@ def rest_or_wake(fact: StatusChanged) -> Outside | None:
     ticket = db.session().get_one(Ticket, fact.ticket_id)
     item = assignments.hold(ticket.id)
     if item is None or ticket.status not in UNSOLVED:
+        return None
+    if item.state is ItemState.WAITING:
+        waiting.place(item, ticket)  # the clock that paused or goes on has another deadline
         return None
     if ticket.status in (Status.PENDING, Status.ON_HOLD):
         freed = assignments.rest(item)
@@ -133,9 +184,14 @@ def presence_changed(fact: PresenceChanged) -> Outside | None:
     """An agent who became available is asked at once; one who left gives open offers back."""
     if fact.new == PresenceState.AVAILABLE:
         return _then_serve(fact.user_id)
-    if fact.new in (PresenceState.OFFLINE, PresenceState.AWAY):
+    if fact.new in (PresenceState.OFFLINE, PresenceState.AWAY, PresenceState.NOT_RESPONDING):
         for offer in offers.open_offers(fact.user_id):
             offers.decline(offer, reason="left", by=_as(fact.user_id))
+        if fact.new == PresenceState.OFFLINE:
+            steps.release(fact.user_id)
+        left = _refused_by_others(fact.user_id)
+        if left:
+            return _then(lambda: [matching.match_item(item_id) for item_id in left])
     return None
 
 
@@ -149,6 +205,30 @@ def declined(fact: OfferDeclined) -> Outside | None:
 def expired(fact: OfferExpired) -> Outside | None:
     """Somebody else gets it."""
     return _next_for(fact.ticket_id, fact.user_id)
+
+
+@reaction(OfferDeclined, delay=lambda _fact: _exclusion(), name="routing.may_ask_again")
+def may_ask_again(fact: OfferDeclined) -> Outside | None:
+    """Whoever declined may be asked again from now on."""
+    return _then_serve(fact.user_id)
+
+
+@reaction(OfferExpired, delay=lambda _fact: _exclusion(), name="routing.may_ask_again_after_expiry")
+def may_ask_again_after_expiry(fact: OfferExpired) -> Outside | None:
+    """Whoever let it expire may be asked again from now on."""
+    return _then_serve(fact.user_id)
+
+
+@reaction(WrapUpEnded, name="routing.wrapped_up")
+def wrapped_up(fact: WrapUpEnded) -> Outside | None:
+    """An agent has room again."""
+    return _then_serve(fact.user_id)
+
+
+@reaction(ContactEnded, name="routing.contact_ended")
+def contact_ended(fact: ContactEnded) -> Outside | None:
+    """What is still open after a chat or a call is ordinary work: its owner's, or it waits."""
+    return _waits(fact.ticket_id)
 
 
 @reaction(TicketAssigned, when=lambda fact: fact.new is None, name="routing.handed_back")
@@ -169,12 +249,54 @@ def queue_changed(fact: QueueChanged) -> Outside | None:
     queue = db.session().get(Queue, fact.queue_id)
     if queue is None:
         return None
-    waiting.reshape(queue)
-    members = sorted(assignments.members(queue.id))
+    steps.reshape(queue)
+    members = sorted(assignments.members(queue.id) | (assignments.members(queue.overflow_id) if queue.overflow_id else set()))
     return Outside(call=lambda: None, then=lambda _result: _serve_all(members))
 
 
 # --- waiting, and its end ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What became of somebody who wants to talk now: the item that waits, and when the queue opens if it is closed now.
+
+    Out of hours `item.channel` is "ticket": the request is answered later, or the customer is called back from `opens_at` on.
+    """
+
+    item: WorkItem
+    opens_at: datetime | None = None
+
+
+def wait_for(ticket: Ticket, channel: str, *, by: Actor) -> Waiting:
+    """Let a chat or a call about a ticket wait for an agent; once per ticket and channel. Out of hours it waits as a ticket instead.
+
+    Raises Invalid for a channel that does not wait.
+    """
+    if channel not in LIVE:
+        raise Invalid
+    queue = db.session().get_one(Queue, ticket.queue_id)
+    if assignments.live_item(ticket, channel) is None and not calendars.is_open(queue):
+        return Waiting(waiting.enqueue(ticket), calendars.opens_at(queue))
+    return Waiting(waiting.enqueue(ticket, channel))
+
+
+@reaction(ItemQueued, key=lambda fact: f"item:{fact.item_id}", name="routing.queued")
+def queued(fact: ItemQueued) -> Outside | None:
+    """Look for an agent for a chat or a call; tickets are looked after by what made them wait."""
+    item = db.session().get(WorkItem, fact.item_id)
+    if item is None or item.channel == TICKET or item.state is not ItemState.WAITING:
+        return None
+    return _then(lambda: matching.match_item(fact.item_id))
+
+
+def end_contact(ticket: Ticket, channel: str, *, by: Actor) -> None:
+    """The chat or the call is over: its agent wraps up, and what is still open goes on as ordinary work. Twice changes nothing."""
+    item = assignments.hold(ticket.id, channel=channel)
+    if channel not in LIVE or item is None:
+        return
+    _end_item(item, "finished", by=by)
+    record(ContactEnded(ticket.id, item.id, channel, by))
 
 
 def _waits(ticket_id: int) -> Outside | None:
@@ -183,6 +305,8 @@ def _waits(ticket_id: int) -> Outside | None:
     ticket = session.get_one(Ticket, ticket_id)
     if ticket.status not in UNSOLVED:
         return None
+    if assignments.live_item(ticket) is None and any(assignments.live_item(ticket, channel) for channel in LIVE):
+        return None  # somebody is talking, or about to talk, to the customer: that is the work
     item = waiting.enqueue(ticket)
     if item.state is ItemState.ASSIGNED:
         if ticket.status not in (Status.PENDING, Status.ON_HOLD):
@@ -195,16 +319,26 @@ def _waits(ticket_id: int) -> Outside | None:
             item.state, item.user_id = ItemState.ASSIGNED, owner.id
             assignments.begin(item, owner.id, how="reply", counted=False)
             return None
+    if item.state is ItemState.WAITING:
+        waiting.place(item, ticket)
     item_id = item.id
     return _then(lambda: matching.match_item(item_id))
 
 
 def _finish(ticket_id: int, how: str) -> None:
-    item = assignments.hold(ticket_id)
-    if item is None or db.session().get_one(Ticket, ticket_id).status in UNSOLVED:
+    if db.session().get_one(Ticket, ticket_id).status in UNSOLVED:
         return
+    for channel in assignments.live_channels(ticket_id):
+        item = assignments.hold(ticket_id, channel=channel)
+        if item is not None:
+            _end_item(item, how, by=SYSTEM)
+
+
+def _end_item(item: WorkItem, how: str, *, by: Actor) -> None:
+    """Nothing more is to be done about an item: whoever had it wraps up, if their queue wants that."""
     assignments.withdraw_offer(item)
-    assignments.end(item, how, by=SYSTEM)
+    wrapping = wrap_up.begin(item, by=by)
+    assignments.end(item, how, by=by, keep_weight=wrapping)
     item.state = ItemState.DONE
     db.session().execute(delete(Exclusion).where(Exclusion.item_id == item.id))
 
@@ -234,18 +368,46 @@ def _serve_all(users: Iterable[int]) -> None:
 
 
 def _next_for(ticket_id: int, user_id: int) -> Outside | None:
+    """Somebody let work go: it goes on to the next, and they have room for something else."""
+    items = [item for item in _live_items(db.session().get_one(Ticket, ticket_id)) if item.state is ItemState.WAITING]
+    for item in items:
+        steps.restand(item)  # time has passed, and a hold for somebody who declined is over
+    ids = [item.id for item in items]
+
     def both() -> None:
-        item = assignments.live_item(db.session().get_one(Ticket, ticket_id))
-        if item is not None:
-            matching.match_item(item.id)
+        for item_id in ids:
+            matching.match_item(item_id)
         matching.serve(user_id)
 
     return _then(both)
 
 
-def _as(user_id: int) -> Any:
-    from helpdesk.actor import Actor
+def _live_items(ticket: Ticket) -> list[WorkItem]:
+    found = (assignments.hold(ticket.id, channel=channel) for channel in assignments.live_channels(ticket.id))
+    return [item for item in found if item is not None]
 
+
+def _refused_by_others(user_id: int) -> list[int]:
+    """Waiting items of an agent's queues that somebody refused: with this agent gone, nobody else may be left."""
+    mine = select(QueueMember.queue_id).where(QueueMember.user_id == user_id)
+    refused = (
+        select(WorkItem.id)
+        .join(Signature, Signature.id == WorkItem.signature_id)
+        .where(steps.WAITING, WorkItem.id.in_(select(Exclusion.item_id).where(Exclusion.until > clock.now())))
+        .where(or_(Signature.queue_id.in_(mine), Signature.overflow_id.in_(mine)))
+    )
+    return list(db.session().scalars(refused))
+
+
+def _until(moment: str) -> timedelta:
+    return max(datetime.fromisoformat(moment) - clock.now(), timedelta())
+
+
+def _exclusion() -> timedelta:
+    return timedelta(seconds=preferences().exclusion_s)
+
+
+def _as(user_id: int) -> Actor:
     return Actor("user", user_id)
 
 
@@ -253,14 +415,27 @@ def _as(user_id: int) -> Any:
 
 
 def sweep() -> int:
-    """Look for an eligible item waiting beside a free agent. There must be none; each found is matched, logged and counted."""
+    """Look for an eligible item waiting beside a free agent. There must be none; each found is matched, logged and counted.
+
+    Before that, what a lost timer left: steps, offers and wrap-ups whose time is over.
+    """
+    with db.read() as session:
+        late = steps.overdue()
+        ended = offers.overdue()
+        unwrapped = wrap_up.overdue()
+    for repair, ids in ((steps.widen, late), (offers.expire_late, ended), (wrap_up.expire_late, unwrapped)):
+        for row_id in ids:
+            with db.transaction():
+                repair(row_id)
     with db.read() as session:
         free = list(
             session.scalars(
                 select(AgentProfile.user_id)
                 .join(Presence, Presence.user_id == AgentProfile.user_id)
                 .where(
-                    Presence.state == PresenceState.AVAILABLE, Presence.expires_at >= clock.now(), AgentProfile.load < AgentProfile.capacity
+                    Presence.state == PresenceState.AVAILABLE,
+                    Presence.expires_at >= clock.now(),
+                    or_(AgentProfile.load < AgentProfile.capacity, AgentProfile.live_load < AgentProfile.live_capacity),
                 )
             )
         )

@@ -314,3 +314,10 @@ def people_of(organization_id: int, *, limit: int = 200) -> list[tuple[Contact, 
 def organization_names(limit: int = 300) -> Sequence[str]:
     """Names to choose from, for a form's list."""
     return list(db.session().scalars(select(Organization.name).order_by(Organization.name).limit(limit)))
+
+
+def boost_tier(contact: Contact) -> str:
+    """The tier by which routing puts a customer's work earlier: their own, else their organization's; empty for none."""
+    if contact.tier or contact.organization_id is None:
+        return contact.tier
+    return db.session().scalar(select(Organization.tier).where(Organization.id == contact.organization_id)) or ""

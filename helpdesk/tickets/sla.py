@@ -1,19 +1,21 @@
 """The clocks that run while a customer waits: first reply, then next reply. Started, paused, resumed and stopped in the same
 transaction as the deed.
 
-A queue's target is what a clock runs against, in calendar time. A clock that is paused (the customer's turn, or somebody else's) shows no
-deadline; when it resumes, the deadline moves by the length of the pause. `ticket.next_due_at` copies the earliest running
-deadline for lists.
+A queue's target is what a clock runs against: in business time if the queue has opening hours, by the version that was in force when the
+clock started, so that a changed calendar moves no promise. A clock that is paused (the customer's turn, or somebody else's) shows no
+deadline; when it resumes, it has as much time left as it had. `ticket.next_due_at` copies the earliest running deadline for lists.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 
 from helpdesk import clock, db
-from helpdesk.tickets.models import Queue, SlaClock, SlaEntry, Ticket
+from helpdesk.tickets import calendars
+from helpdesk.tickets.hours import Calendar
+from helpdesk.tickets.models import HoursVersion, Queue, SlaClock, SlaEntry, Ticket
 
 FIRST_REPLY, NEXT_REPLY = "first_reply", "next_reply"
 
@@ -29,8 +31,9 @@ def start(ticket: Ticket, target: str, queue: Queue) -> SlaClock:
         target=target,
         target_s=queue.target_s,
         started_at=now,
-        due_at=now + timedelta(seconds=queue.target_s),
+        due_at=first_due(queue, now),
         state="running",
+        hours_version_id=_version(queue),
     )
     db.session().add(made)
     _show(ticket)
@@ -43,12 +46,17 @@ def begin(ticket: Ticket, queue: Queue, *, at: datetime) -> None:
     The ticket's `next_due_at` is `first_due`.
     """
     due = first_due(queue, at)
-    db.session().add(SlaClock(ticket_id=ticket.id, target=FIRST_REPLY, target_s=queue.target_s, started_at=at, due_at=due, state="running"))
+    db.session().add(
+        SlaClock(
+            ticket_id=ticket.id, target=FIRST_REPLY, target_s=queue.target_s, started_at=at, due_at=due, state="running",
+            hours_version_id=_version(queue),
+        )
+    )  # fmt: skip
 
 
 def first_due(queue: Queue, at: datetime) -> datetime:
-    """When the first reply to something that arrived at `at` is due."""
-    return at + timedelta(seconds=queue.target_s)
+    """When the reply to something that arrived at `at` is due."""
+    return calendars.later(calendars.of(queue), at, queue.target_s)
 
 
 def pause(ticket: Ticket, cause: str) -> None:
@@ -62,7 +70,7 @@ def pause(ticket: Ticket, cause: str) -> None:
 def resume(ticket: Ticket, cause: str) -> None:
     for waiting in _all_open(ticket):
         if waiting.paused_at is not None and waiting.due_at is not None:
-            waiting.due_at += clock.now() - waiting.paused_at
+            waiting.due_at = _moved(_hours(waiting), waiting.due_at, waiting.paused_at, clock.now())
             waiting.paused_at, waiting.state = None, "running"
             _enter(waiting, "resume", cause)
     _show(ticket)
@@ -89,6 +97,36 @@ def unstop(ticket: Ticket, since: datetime) -> bool:
         _enter(again, "resume", "withdrawn")
     _show(ticket)
     return found
+
+
+def recounted(of: SlaClock) -> datetime:
+    """The deadline of a clock counted anew from what is written down: its start, its target, its hours, its pauses."""
+    hours = _hours(of)
+    due = calendars.later(hours, of.started_at, of.target_s)
+    since: datetime | None = None
+    for entry in db.session().scalars(select(SlaEntry).where(SlaEntry.clock_id == of.id).order_by(SlaEntry.id)):
+        if entry.kind == "pause":
+            since = entry.at
+        elif entry.kind == "resume" and since is not None:
+            due, since = _moved(hours, due, since, entry.at), None
+    return due
+
+
+def _moved(hours: Calendar | None, due: datetime, paused: datetime, resumed: datetime) -> datetime:
+    """The deadline after a pause: what was left then is left now. One that had passed in business time stays where it was."""
+    left = calendars.between(hours, paused, due)
+    if hours is None or left >= 0:
+        return calendars.later(hours, resumed, left)
+    return due
+
+
+def _hours(of: SlaClock) -> Calendar | None:
+    return None if of.hours_version_id is None else calendars.calendar(db.session().get_one(HoursVersion, of.hours_version_id))
+
+
+def _version(queue: Queue) -> int | None:
+    version = calendars.version_of(queue)
+    return None if version is None else version.id
 
 
 def _open(ticket: Ticket, target: str) -> SlaClock | None:

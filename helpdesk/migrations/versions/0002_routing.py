@@ -91,6 +91,7 @@ def upgrade() -> None:
     op.add_column("agent_profile", sa.Column("weights", sa.JSON(), nullable=False, server_default="{}"))
     op.add_column("agent_profile", sa.Column("turn", INT, nullable=False, server_default="0"))
 
+    op.add_column("offer", sa.Column("weight", INT, nullable=False, server_default="1"))
     op.add_column("work_item", sa.Column("step_until", TIME, nullable=True))
     op.add_column("work_item", sa.Column("emergency", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("work_item", sa.Column("boost", sa.JSON(), nullable=False, server_default="{}"))
@@ -104,6 +105,7 @@ def downgrade() -> None:
     op.drop_index("ix_work_item_held", "work_item")
     for column in ("boost", "emergency", "step_until"):
         op.drop_column("work_item", column)
+    op.drop_column("offer", "weight")
     for column in ("turn", "weights", "live_load", "live_capacity"):
         op.drop_column("agent_profile", column)
     op.drop_index(op.f("ix_signature_overflow_id"), "signature")

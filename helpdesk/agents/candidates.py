@@ -1,0 +1,270 @@
+"""What the ranking is asked about, fetched with few statements built once: the agents an item could go to, the items an agent could have.
+
+Cost does not grow with the queue: an agent's side reads the head of each signature they may serve (one probe of a partial index each,
+past the few items that exclude them), an item's side reads its queue's people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Row, String, and_, bindparam, case, cast, exists, func, literal, literal_column, or_, select, union_all
+from sqlalchemy.orm import aliased
+
+from helpdesk import clock, db
+from helpdesk.agents import ranking
+from helpdesk.agents.models import (
+    TICKET,
+    AgentProfile,
+    AgentSkill,
+    Assignment,
+    Exclusion,
+    Presence,
+    PresenceState,
+    QueueMember,
+    Signature,
+    WorkItem,
+)
+from helpdesk.auth import User
+from helpdesk.tickets.models import Queue
+
+#: So many people of a queue are looked at one by one, and those who fall out are named. In a larger queue the database sorts out first.
+ONE_BY_ONE = 200
+_INT = WorkItem.id.type
+_TIME = Presence.expires_at.type
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Agents as a decision saw them. `turns` guards the claim: who has been given something since is looked at again."""
+
+    states: Sequence[ranking.AgentState]
+    turns: Mapping[int, int]
+
+    def weight(self, user_id: int, head: ranking.ItemHead) -> int:
+        """What the item weighs on this agent."""
+        return next(state for state in self.states if state.id == user_id).weights.get(head.channel, head.weight)
+
+
+# --- agents for an item --------------------------------------------------------------------------------------------------
+
+
+def for_item(head: ranking.ItemHead) -> Seen:
+    """The people of the item's queue, and of the one it overflows into; of a large queue only the best of those who could take it."""
+    values = {"queue": head.queue, "overflow": head.overflow_queue or 0, "now": clock.now(), "item": head.id, "weight": head.weight}
+    rows = _fetch(_PEOPLE, values)
+    if len(rows) > ONE_BY_ONE:
+        asked = [(int(skill), level) for skill, level in head.requirements.items()]
+        for number, (skill, level) in enumerate(asked):
+            values |= {f"skill{number}": skill, f"level{number}": level}
+        rows = _fetch(_able(len(asked), head.interruptible, head.by_proficiency), values)
+    if head.held_for is not None and all(row.user_id != head.held_for for row in rows):
+        rows = [*rows, *_fetch(_ONE, {"agent": head.held_for})]
+    return _seen(rows)
+
+
+def agent(user_id: int) -> Seen | None:
+    """One agent, if they are available."""
+    seen = _seen(_fetch(_ONE, {"agent": user_id}))
+    return seen if seen.states and seen.states[0].presence == PresenceState.AVAILABLE else None
+
+
+def head_of(item: WorkItem, queue: Queue) -> ranking.ItemHead:
+    """An item as the ranking sees it."""
+    session = db.session()
+    excluded = session.scalars(select(Exclusion.user_id).where(Exclusion.item_id == item.id, Exclusion.until > clock.now()))
+    signature = session.get_one(Signature, item.signature_id)
+    return _head(item, signature.requirements, signature.overflow_id, queue.prefers_proficiency, frozenset(excluded))
+
+
+def next_head(item: WorkItem, queue: Queue) -> ranking.ItemHead:
+    """An item that is not stored, as the ranking would see it when it began to wait."""
+    return _head(item, queue.requirements, None, queue.prefers_proficiency)
+
+
+def _seen(rows: Sequence[Row[Any]]) -> Seen:
+    now = clock.now()
+    present = [row.user_id for row in rows if row.state == PresenceState.AVAILABLE and row.expires_at >= now]
+    wrapping = [row.user_id for row in rows if row.state == PresenceState.WRAP_UP and row.expires_at >= now]
+    skills: dict[int, dict[str, int]] = {}
+    in_hand: dict[int, dict[str, int]] = {}
+    for kind, user_id, name, number in _fetch(_KNOWN, {"ids": [*present, *wrapping]}) if rows else ():
+        (skills if kind == 0 else in_hand).setdefault(user_id, {})[name] = number
+    return Seen(
+        [
+            ranking.AgentState(
+                id=row.user_id,
+                presence=str(row.state) if row.expires_at >= now else str(PresenceState.OFFLINE),
+                skills=skills.get(row.user_id, {}),
+                capacity=row.live_capacity,
+                load=row.live_load,
+                idle_since=row.idle_since.timestamp(),
+                channel_loads=in_hand.get(row.user_id, {}),
+                channel_caps={channel: int(cap) for channel, cap in (row.channel_caps or {}).items()},
+                weights={channel: int(weight) for channel, weight in (row.weights or {}).items()},
+                interruptible_load=row.load,
+                interruptible_cap=row.capacity,
+            )
+            for row in rows
+        ],
+        {row.user_id: row.turn for row in rows},
+    )
+
+
+# --- items for an agent --------------------------------------------------------------------------------------------------
+
+
+def for_agent(state: ranking.AgentState) -> dict[Hashable, ranking.ItemHead]:
+    """The first waiting item of each signature the agent may serve, past those that exclude them or are held for somebody else."""
+    channels = [channel for channel in ranking.Channel if _open(state, channel)]
+    found = _fetch(_HEADS, {"agent": state.id, "now": clock.now(), "channels": [str(channel) for channel in channels]})
+    heads = {row.item_id: row for row in found if row.item_id is not None and _knows(state, row.requirements)}
+    if not heads:
+        return {}
+    rows = _fetch(_ITEMS, {"ids": list(heads)})
+    return {row.signature_id: _head(row, heads[row.id].requirements, heads[row.id].overflow_id, False) for row in rows}
+
+
+def _open(state: ranking.AgentState, channel: str) -> bool:
+    """Whether anything of this channel could be had now: its cap, the interrupt matrix and its budget leave room."""
+    probe = ranking.ItemHead(0, channel, 0, 0, 0.0, 0.0, {}, weight=0, interruptible=channel == TICKET)
+    return ranking.why_not(state, probe) is None
+
+
+def _knows(state: ranking.AgentState, asked: dict[str, Any]) -> bool:
+    return all(state.skills.get(skill, 0) >= int(level) for skill, level in asked.items())
+
+
+def _head(
+    item: WorkItem | Row[Any], asked: dict[str, Any], overflow: int | None, by_proficiency: bool, excluded: frozenset[int] = frozenset()
+) -> ranking.ItemHead:
+    return ranking.ItemHead(
+        id=item.id,
+        channel=item.channel,
+        queue=item.queue_id,
+        tier=item.tier,
+        vkey=item.vkey / 1000,
+        enqueued_at=item.enqueued_at.timestamp(),
+        requirements={skill: int(level) for skill, level in asked.items()},
+        step=item.step,
+        weight=item.weight,
+        interruptible=item.channel == TICKET,
+        held_for=item.sticky_user_id if item.step == 0 else None,
+        overflow_queue=overflow,
+        excluded_agents=excluded,
+        by_proficiency=by_proficiency,
+    )
+
+
+# --- the statements, built once ------------------------------------------------------------------------------------------
+
+
+def _fetch(statement: Any, values: dict[str, Any]) -> Sequence[Row[Any]]:
+    session = db.session()
+    session.flush()
+    return session.connection().execute(statement, values).all()
+
+
+_PROFILE = (
+    AgentProfile.user_id, AgentProfile.capacity, AgentProfile.load, AgentProfile.live_capacity, AgentProfile.live_load,
+    AgentProfile.channel_caps, AgentProfile.weights, AgentProfile.turn, Presence.state, Presence.idle_since, Presence.expires_at,
+)  # fmt: skip
+
+
+def _agents() -> Any:
+    return (
+        select(*_PROFILE)
+        .join(Presence, Presence.user_id == AgentProfile.user_id)
+        .join(User, and_(User.id == AgentProfile.user_id, User.active))
+    )
+
+
+def _people(*conditions: Any) -> Any:
+    queues = (bindparam("queue", type_=_INT), bindparam("overflow", type_=_INT))
+    return _agents().where(AgentProfile.user_id.in_(select(QueueMember.user_id).where(QueueMember.queue_id.in_(queues))), *conditions)
+
+
+@lru_cache
+def _able(skills: int, interruptible: bool, by_proficiency: bool) -> Any:
+    """The best of those who could take the item, sorted out by the database; all of them when proficiency decides."""
+    load, capacity = (AgentProfile.load, AgentProfile.capacity) if interruptible else (AgentProfile.live_load, AgentProfile.live_capacity)
+    conditions = [
+        Presence.state.in_((PresenceState.AVAILABLE, PresenceState.WRAP_UP)),
+        Presence.expires_at >= bindparam("now", type_=_TIME),
+    ]
+    for number in range(skills):
+        known = aliased(AgentSkill)
+        conditions.append(
+            exists().where(
+                known.user_id == AgentProfile.user_id,
+                known.skill_id == bindparam(f"skill{number}", type_=_INT),
+                known.level >= bindparam(f"level{number}", type_=_INT),
+            )
+        )
+    out = exists().where(Exclusion.item_id == bindparam("item", type_=_INT), Exclusion.user_id == AgentProfile.user_id)
+    room = load + bindparam("weight", type_=_INT) <= capacity
+    able = _people(*conditions).order_by(~and_(Presence.state == PresenceState.AVAILABLE, room, ~out))
+    able = able.order_by(load * literal(1.0) / func.nullif(capacity, 0), Presence.idle_since, AgentProfile.user_id)
+    return able if by_proficiency else able.limit(ONE_BY_ONE)
+
+
+def _heads() -> Any:
+    """For each signature of the agent's queues its first item: of step 0 the first held for this agent, else the first of all."""
+    me, item = bindparam("agent", type_=_INT), aliased(WorkItem, name="head")
+    out = exists().where(Exclusion.item_id == item.id, Exclusion.user_id == me, Exclusion.until > bindparam("now", type_=_TIME))
+
+    def first(*conditions: Any) -> Any:
+        return (
+            select(item.id)
+            .where(item.signature_id == Signature.id, *conditions, ~out)
+            .order_by(item.tier, item.vkey, item.enqueued_at, item.id)
+            .limit(1)
+            .correlate(Signature)
+            .scalar_subquery()
+        )
+
+    held = first(item.sticky_user_id == me, literal_column("head.state = 'waiting' AND head.step = 0"))
+    head = case((Signature.step == 0, held), else_=first(literal_column("head.state = 'waiting'")))
+    mine = select(QueueMember.queue_id).where(QueueMember.user_id == me)
+    return (
+        select(Signature.requirements, Signature.overflow_id, head.label("item_id"))
+        .join(Queue, and_(Queue.id == Signature.queue_id, Queue.active, Queue.acceptance != literal("pull")))
+        .where(
+            or_(Signature.queue_id.in_(mine), Signature.overflow_id.in_(mine)),
+            Signature.channel.in_(bindparam("channels", expanding=True, type_=String())),
+        )
+    )
+
+
+def _known() -> Any:
+    """Of some agents: what they know (kind 0: skill, level) and what weighs on them (kind 1: channel, number).
+
+    Tickets that rest with their owner, or were given beyond the cap, do not count against the cap.
+    """
+    ids: Any = bindparam("ids", expanding=True, type_=_INT)
+    item = aliased(WorkItem, name="held")
+    weighs = exists().where(Assignment.item_id == item.id, literal_column("assignment.ended_at IS NULL"), Assignment.counted)
+    skills = select(literal(0).label("kind"), AgentSkill.user_id, cast(AgentSkill.skill_id, String).label("name"), AgentSkill.level)
+    in_hand = (
+        select(literal(1), item.user_id, item.channel, func.count())
+        .where(
+            item.user_id.in_(ids),
+            literal_column("held.state IN ('offered','assigned')"),
+            or_(item.channel != literal(TICKET), literal_column("held.state = 'offered'"), weighs),
+        )
+        .group_by(item.user_id, item.channel)
+    )
+    return union_all(skills.where(AgentSkill.user_id.in_(ids)), in_hand)
+
+
+_ONE = _agents().where(AgentProfile.user_id == bindparam("agent", type_=_INT))
+_PEOPLE = _people().limit(ONE_BY_ONE + 1)
+_HEADS = _heads()
+_KNOWN = _known()
+_ITEMS = select(
+    WorkItem.id, WorkItem.signature_id, WorkItem.channel, WorkItem.queue_id, WorkItem.tier, WorkItem.vkey, WorkItem.enqueued_at,
+    WorkItem.step, WorkItem.weight, WorkItem.sticky_user_id,
+).where(WorkItem.id.in_(bindparam("ids", expanding=True, type_=_INT)))  # fmt: skip
