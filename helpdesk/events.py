@@ -180,6 +180,7 @@ REACTING = (
     "helpdesk.agents.routing",
     "helpdesk.agents.wrap_up",
     "helpdesk.agents.notifications",
+    "helpdesk.agents.scheduled.replies",
     "helpdesk.agents.people",
     "helpdesk.channels.email.intake",
     "helpdesk.channels.email.out",

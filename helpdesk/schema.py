@@ -22,6 +22,7 @@ TABLES = (
     "helpdesk.kb.models",
     "helpdesk.tickets.models",
     "helpdesk.agents.models",
+    "helpdesk.agents.scheduled.models",
     "helpdesk.agents.leading.models",
     "helpdesk.channels.email.models",
     "helpdesk.channels.api.models",

@@ -15,9 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import Response, current_app, g, has_request_context, make_response, redirect, render_template, request, session
-from flask_babel import get_locale
+from flask_babel import get_locale, get_timezone
 from werkzeug.datastructures import FileStorage
 
 from helpdesk import clock, db
@@ -83,6 +84,12 @@ def own_edge(view: V) -> V:
     """Mark a view that opens its own transactions, because it waits for something (a password hash, a stream) that none may span."""
     view.own_edge = True  # type: ignore[attr-defined]
     return view
+
+
+def zone() -> str:
+    """The reader's time zone by name."""
+    here = get_timezone()
+    return here.key if isinstance(here, ZoneInfo) else str(here or "UTC")
 
 
 def later(call: Callable[[], None]) -> None:

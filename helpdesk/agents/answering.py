@@ -24,12 +24,17 @@ def answer(
     client_id: str | None = None,
     files: tuple[NewFile, ...] = (),
     then: Status | None = None,
+    keep_draft: bool = False,
 ) -> Message:
-    """Reply to the customer and take the ticket if it is nobody's; the draft is done with. Raises what `thread.reply` raises."""
+    """Reply to the customer and take the ticket if it is nobody's; the draft is done with. Raises what `thread.reply` raises.
+
+    `keep_draft`: what is sent was written earlier; the draft is something else by now.
+    """
     if ticket.assignee_id is None and ticket.status in UNSOLVED:
         assignments.assign(ticket, user, how="reply", by=by)
     message = thread.reply(ticket, text, by=by, seen_message=seen_message, client_id=client_id, files=files, then=then)
-    forget_draft(user.id, ticket.id)
+    if not keep_draft:
+        forget_draft(user.id, ticket.id)
     return message
 
 

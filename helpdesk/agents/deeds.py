@@ -6,12 +6,14 @@ import enum
 from typing import TypeVar
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask_babel import format_datetime
 from flask_babel import gettext as _
 
 from helpdesk import db, files, web
 from helpdesk.agents import answering, assignments, notifications, offers, presence
 from helpdesk.agents import views as workspace
 from helpdesk.agents.models import Offer, PresenceState
+from helpdesk.agents.scheduled import replies as scheduled
 from helpdesk.agents.words import queue_name
 from helpdesk.auth import User
 from helpdesk.errors import Conflict, Invalid, NotFound, StaleTicket, TooLarge
@@ -196,13 +198,24 @@ def _write(number: int, kept: tuple[NewFile, ...]) -> Response:
     me, by = _me(), web.current_actor()
     body = request.form.get("body", "")
     client_id = web.text("client_id", longest=60) or None
+    later = request.form.get("later", "")
     if request.form.get("kind") == "note":
+        if later:
+            raise Invalid(fields={"later": _("Only replies to the customer can leave later.")})
         ticket = queries.find(web.principal(), number, deed="note")
         answering.add_note(ticket, me, body, by=by, client_id=client_id, files=kept)
         return workspace.answer(ticket=ticket)
     ticket = queries.find(web.principal(), number, deed="reply")
     seen = request.form.get("seen", "")
     then = {"solved": Status.SOLVED, "pending": Status.PENDING}.get(request.form.get("then", ""))
+    if later:
+        at = scheduled.when(later, web.text("later_at", longest=40), web.zone())
+        chosen = {"solved": Status.SOLVED, "pending": Status.PENDING}.get(request.form.get("later_then", ""))
+        row = scheduled.schedule(
+            ticket, me, body, at=at, by=by, seen_message=int(seen) if seen.isdigit() else None, client_id=client_id, files=kept, then=chosen
+        )
+        toast = {"text": _("It leaves %(when)s.", when=format_datetime(at, "short")), "target": "#main", "swap": "innerHTML"}
+        return workspace.answer(ticket=ticket, toast={**toast, "undo": url_for("scheduled.cancel", reply_id=row.id)})
     message = answering.answer(
         ticket, me, body, by=by, seen_message=int(seen) if seen.isdigit() else None, client_id=client_id, files=kept, then=then
     )

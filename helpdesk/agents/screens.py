@@ -21,6 +21,8 @@ MOVING = (
     catalog.CustomerWrote,
     catalog.AgentReplied,
     catalog.ReplyWithdrawn,
+    catalog.ReplyScheduled,
+    catalog.ScheduledReplyCancelled,
     catalog.StatusChanged,
     catalog.PriorityChanged,
     catalog.TicketMoved,

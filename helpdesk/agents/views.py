@@ -11,6 +11,7 @@ from sqlalchemy import select
 from helpdesk import db, web
 from helpdesk.agents import answering, customers, lists, notifications, routing, screens, viewing
 from helpdesk.agents import queries as agents_queries
+from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role
 from helpdesk.crm import profile, timeline
 from helpdesk.crm.models import Contact, Identity
@@ -57,7 +58,7 @@ def thread(number: int) -> str:
     """The open thread, fetched again after a push."""
     ticket = queries.find(web.principal(), number)
     read_later(ticket)
-    return render_template("agents/_thread.html", ticket=ticket, thread=queries.thread(ticket))
+    return render_template("agents/_thread.html", ticket=ticket, thread=queries.thread(ticket), scheduled=scheduled.of(ticket))
 
 
 @bp.get("/tickets/<int:number>/head")
@@ -146,6 +147,7 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
         "ticket": ticket,
         "queue": session.get_one(Queue, ticket.queue_id),
         "thread": queries.thread(ticket),
+        "scheduled": scheduled.of(ticket),
         "draft": answering.draft_of(user_id, ticket.id),
         "others": viewing.others(ticket.id, who),
         "colleagues": agents_queries.colleagues(),

@@ -38,11 +38,7 @@ def reply(
     """
     if client_id and (twin := _twin(ticket, client_id)):
         return twin
-    body = _body(text, files)
-    if ticket.status is Status.CLOSED:
-        raise Conflict(_("This ticket is closed. Open a new one to write to the customer."))
-    if seen_message is not None and (newer := newest_public(ticket)) and newer > seen_message:
-        raise StaleTicket(_("There is a new message in this thread. Read it, then send your reply."))
+    body = may_be_said(ticket, text, files, seen_message)
     message = _add(ticket, MessageKind.REPLY, body, by=by, client_id=client_id, files=files)
     if ticket.channel is Channel.EMAIL or ticket.channel is Channel.PORTAL or ticket.channel is Channel.API:
         message.delivery = DeliveryState.WAITING
@@ -92,6 +88,16 @@ def withdraw(message: Message, ticket: Ticket, *, by: Actor) -> str:
     _was_never_answered(ticket, message)
     record(ReplyWithdrawn(ticket.id, message.id, by))
     return message.text
+
+
+def may_be_said(ticket: Ticket, text: str, files: tuple[NewFile, ...], seen_message: int | None) -> str:
+    """A reply's text, tidied, if it may be sent on this ticket as it stands. Raises what `reply` raises."""
+    body = _body(text, files)
+    if ticket.status is Status.CLOSED:
+        raise Conflict(_("This ticket is closed. Open a new one to write to the customer."))
+    if seen_message is not None and (newer := newest_public(ticket)) and newer > seen_message:
+        raise StaleTicket(_("There is a new message in this thread. Read it, then send your reply."))
+    return body
 
 
 def newest_public(ticket: Ticket) -> int:

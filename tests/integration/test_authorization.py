@@ -35,7 +35,7 @@ CUSTOMERS = """
 """.split()
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
-    agents.* deeds.* tickets.* kb_manage.* crm.* tokens.*
+    agents.* deeds.* scheduled.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
 #: For supervisors and administrators.
 LEADS = "wallboard.* email.* admin.start".split()
