@@ -589,34 +589,6 @@ class ArticleJudged:
     by: Actor
 
 
-@event
-class ArticleSentForReview:
-    """An author asks whoever may publish to look at a draft."""
-
-    article_id: int
-    by: Actor
-    language: str = ""
-
-
-@event
-class ArticleReturned:
-    """A draft came back from its review: something is to be done first."""
-
-    article_id: int
-    by: Actor
-    language: str = ""
-
-
-@event
-class ArticleScheduled:
-    """A draft was approved and appears at a moment to come; `at` in seconds since 1970."""
-
-    article_id: int
-    at: float
-    by: Actor
-    language: str = ""
-
-
 # --- mail -------------------------------------------------------------------------------------------------------------------------------
 
 

@@ -228,5 +228,5 @@ def _forget_files(row: ScheduledReply) -> None:
         db.session().delete(file)
 
 
-def _of(ticket_id: int) -> Select[tuple[ScheduledReply]]:
+def _of(ticket_id: int) -> Select[ScheduledReply]:
     return select(ScheduledReply).where(ScheduledReply.ticket_id == ticket_id)
