@@ -164,7 +164,8 @@ class Principal:
     """Who asks, with everything a policy needs to answer without looking anything up.
 
     `queues` are the ids of the queues an agent works in. `organizations` are those whose tickets a customer sees, `member_of` those
-    they belong to. `ticket_id` is set for a link holder: that one ticket and nothing else.
+    they belong to. `ticket_id` is set for a link holder: that one ticket and nothing else. `merged` are the contacts that are one person
+    with `contact_id`, `teammates` the colleagues who share a team with this one.
     `scopes` is None for people and the token's for programs.
     """
 
@@ -172,12 +173,19 @@ class Principal:
     role: Role | None = None
     user_id: int | None = None
     contact_id: int | None = None
+    merged: frozenset[int] = frozenset()
     queues: frozenset[int] = frozenset()
     teams: frozenset[int] = frozenset()
     organizations: frozenset[int] = frozenset()
     member_of: frozenset[int] = frozenset()
     ticket_id: int | None = None
     scopes: frozenset[str] | None = None
+    teammates: frozenset[int] = frozenset()
+
+    @property
+    def contacts(self) -> frozenset[int]:
+        """Every contact that is this customer; empty for colleagues."""
+        return self.merged if self.contact_id is None else self.merged | {self.contact_id}
 
     @property
     def staff(self) -> bool:

@@ -167,8 +167,6 @@ class Reaction:
     newcomer: Newcomer
     attempts: int
     when: Callable[[Fact], bool] | None
-    "helpdesk.kb.approval",
-    "helpdesk.tickets.knowledge",
 
 
 _reactions: dict[str, Reaction] = {}
@@ -176,6 +174,9 @@ _by_fact: dict[type, list[Reaction]] = {}
 
 #: Modules whose reactions every process must know before it records anything.
 REACTING = (
+    "helpdesk.crm.duplicates",
+    "helpdesk.kb.approval",
+    "helpdesk.tickets.knowledge",
     "helpdesk.tickets.surveys",
     "helpdesk.agents.routing",
     "helpdesk.agents.wrap_up",

@@ -19,14 +19,15 @@ TABLES = (
     "helpdesk.events",
     "helpdesk.preferences",
     "helpdesk.crm.models",
+    "helpdesk.crm.base_models",
     "helpdesk.kb.models",
     "helpdesk.tickets.models",
     "helpdesk.agents.models",
     "helpdesk.agents.scheduled.models",
     "helpdesk.agents.leading.models",
     "helpdesk.channels.email.models",
-    "helpdesk.channels.api.models",
     "helpdesk.channels.email.imap.models",
+    "helpdesk.channels.api.models",
 )
 
 

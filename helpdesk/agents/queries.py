@@ -8,6 +8,7 @@ from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.agents.models import Presence, PresenceState, QueueMember, TeamMember
 from helpdesk.auth import STAFF, Principal, Role, User
+from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact, Membership
 from helpdesk.tickets.models import Queue
 
@@ -19,26 +20,34 @@ def principal_of(user: User, *, scopes: frozenset[str] | None = None, actor: Act
     teams: frozenset[int] = frozenset()
     organizations: frozenset[int] = frozenset()
     member_of: frozenset[int] = frozenset()
+    teammates: frozenset[int] = frozenset()
+    contact_id, group = user.contact_id, [user.contact_id] if user.contact_id is not None else []
     if user.role in STAFF:
         queues = frozenset(session.scalars(select(QueueMember.queue_id).where(QueueMember.user_id == user.id)))
         if user.role is Role.AGENT:
-            teams = frozenset(session.scalars(select(TeamMember.team_id).where(TeamMember.user_id == user.id)))
+            own = select(TeamMember.team_id).where(TeamMember.user_id == user.id)
+            together = session.execute(select(TeamMember.team_id, TeamMember.user_id).where(TeamMember.team_id.in_(own))).all()
+            teams, teammates = frozenset(row.team_id for row in together), frozenset(row.user_id for row in together)
     elif user.contact_id is not None:
-        theirs = select(Membership.organization_id, Membership.sees_all_tickets).where(Membership.contact_id == user.contact_id)
+        group = contacts.group(user.contact_id)
+        contact_id = group[0]
+        theirs = select(Membership.organization_id, Membership.sees_all_tickets).where(Membership.contact_id.in_(group))
         memberships = session.execute(theirs).all()
-        employer = session.scalar(select(Contact.organization_id).where(Contact.id == user.contact_id))
+        employer = session.scalar(select(Contact.organization_id).where(Contact.id == contact_id))
         organizations = frozenset(organization for organization, sees_all in memberships if sees_all)
         member_of = frozenset(organization for organization, _sees in memberships) | ({employer} if employer else frozenset())
     return Principal(
         actor or Actor("user", user.id),
         role=Role(user.role),
         user_id=user.id,
-        contact_id=user.contact_id,
+        contact_id=contact_id,
+        merged=frozenset(group) - {contact_id},
         queues=queues,
         teams=teams,
         organizations=organizations,
         member_of=member_of,
         scopes=scopes,
+        teammates=teammates,
     )
 
 
@@ -67,4 +76,6 @@ def presence_of(user_id: int) -> PresenceState:
 
 
 def contact_of(user: User) -> Contact | None:
-    return db.session().get(Contact, user.contact_id) if user.contact_id else None
+    """The customer behind an account: who speaks for its contact."""
+    found = db.session().get(Contact, user.contact_id) if user.contact_id else None
+    return contacts.canonical(found) if found is not None else None

@@ -13,7 +13,7 @@ from helpdesk.agents import answering, customers, lists, notifications, routing,
 from helpdesk.agents import queries as agents_queries
 from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role
-from helpdesk.crm import profile, timeline
+from helpdesk.crm import contacts, profile, timeline
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.tickets import policy, queries
 from helpdesk.tickets.models import Priority, Queue, Status, Ticket, unsolved
@@ -161,16 +161,17 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
 def customer(contact: Contact) -> dict[str, Any]:
     """The card beside the thread: who, how to reach them, how they feel, what else they asked."""
     session = db.session()
-    seen = (Ticket.requester_id == contact.id, policy.visible(web.principal()))
+    contact, ids = contacts.canonical(contact), contacts.group(contact.id)
+    seen = (Ticket.requester_id.in_(ids), policy.visible(web.principal()))
     recent = select(Ticket).where(*seen).order_by(Ticket.last_message_at.desc()).limit(6)
     open_ones = select(Ticket).where(*seen, unsolved())
     return {
         "contact": contact,
-        "identities": list(session.scalars(select(Identity).where(Identity.contact_id == contact.id).order_by(Identity.id))),
+        "identities": list(session.scalars(select(Identity).where(Identity.contact_id.in_(ids)).order_by(Identity.id))),
         "figure": profile.satisfaction_of(contact) if contact.ratings_count else None,
         "recent": list(session.scalars(recent)),
         "open_count": lists.capped(open_ones),
-        "timeline": timeline.latest(contact.id, limit=12),
+        "timeline": timeline.latest(ids, limit=12),
     }
 
 

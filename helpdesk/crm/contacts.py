@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
@@ -70,12 +71,25 @@ def find_by_email(address: str) -> Contact | None:
 
 
 def canonical(contact: Contact) -> Contact:
-    """Who speaks for a merged contact."""
+    """Who speaks for a merged contact, with their organization if it is another."""
     seen = {contact.id}
     while contact.merged_into_id is not None and contact.merged_into_id not in seen:
         seen.add(contact.merged_into_id)
-        contact = db.session().get_one(Contact, contact.merged_into_id)
+        speaker = select(Contact).where(Contact.id == contact.merged_into_id).options(joinedload(Contact.organization))
+        contact = db.session().scalars(speaker.execution_options(populate_existing=True)).one()
     return contact
+
+
+def group(contact_id: int) -> list[int]:
+    """The ids of all contacts that are one person with this one, whoever speaks for them first: what reading joins through."""
+    speaker = select(Contact.canonical_id).where(Contact.id == contact_id).scalar_subquery()
+    found = select(Contact.id).where(or_(Contact.id == speaker, Contact.merged_into_id == speaker))
+    return list(db.session().scalars(found.order_by(Contact.merged_into_id.is_not(None), Contact.id))) or [contact_id]
+
+
+def same(first_id: int, second_id: int) -> bool:
+    """Whether two contacts are one person."""
+    return first_id == second_id or second_id in group(first_id)
 
 
 def add(*, name: str, language: str = "", organization_id: int | None = None, by: Actor) -> Contact:
@@ -112,11 +126,11 @@ def join_by_domain(contact: Contact, email: str) -> None:
 
 
 def email_of(contact_id: int) -> str | None:
-    """The address to write to: a verified one first, never one that bounces if there is another."""
+    """The address to write to: a verified one first, never one that bounces if there is another; also of those merged with this one."""
     return db.session().scalar(
         select(Identity.value)
-        .where(Identity.contact_id == contact_id, Identity.kind == IdentityKind.EMAIL)
-        .order_by(Identity.failing_since.is_not(None), Identity.verified_at.is_(None), Identity.id)
+        .where(Identity.contact_id.in_(group(contact_id)), Identity.kind == IdentityKind.EMAIL)
+        .order_by(Identity.failing_since.is_not(None), Identity.contact_id != contact_id, Identity.verified_at.is_(None), Identity.id)
         .limit(1)
     )
 
@@ -124,7 +138,7 @@ def email_of(contact_id: int) -> str | None:
 def owns_email(contact_id: int, address: str) -> bool:
     """Whether an address belongs to this contact (or to one merged into it)."""
     found = find_by_email(address)
-    return found is not None and found.id == contact_id
+    return found is not None and same(found.id, contact_id)
 
 
 def count() -> int:

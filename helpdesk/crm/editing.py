@@ -9,10 +9,9 @@ from sqlalchemy import delete
 
 from helpdesk import db
 from helpdesk.actor import Actor
-from helpdesk.catalog import ContactChanged
+from helpdesk.crm import history
 from helpdesk.crm.models import Contact, Membership, Organization
 from helpdesk.errors import Invalid
-from helpdesk.events import record
 
 MOST_TAGS = 30
 
@@ -52,7 +51,5 @@ def join(contact: Contact, organization: Organization | None, *, by: Actor) -> C
 
 
 def _set(contact: Contact, column: str, value: object, by: Actor) -> Contact:
-    if getattr(contact, column) != value:
-        setattr(contact, column, value)
-        record(ContactChanged(contact.id, by, (column,)))
+    history.change(contact, {column: value}, by=by)
     return contact

@@ -6,10 +6,12 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Float, ForeignKey, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import Boolean, CheckConstraint, ColumnElement, Float, ForeignKey, Index, String, Text, func
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from helpdesk import clock
+from helpdesk.crm.keys import match_key, name_key
 from helpdesk.db import Base, where
 
 
@@ -27,7 +29,7 @@ class RatingKind(enum.StrEnum):
 
 
 class Organization(Base):
-    """A company: client, partner, supplier or competitor."""
+    """A company: client, partner, supplier or competitor. `terms`: what was agreed with it alone, shown beside its people's threads."""
 
     __tablename__ = "organization"
 
@@ -39,14 +41,30 @@ class Organization(Base):
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    name_key: Mapped[str] = mapped_column(String(200), default="")
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    terms: Mapped[str] = mapped_column(Text, default="")
 
-    __table_args__ = (Index("ix_organization_domain", "domain"), Index("ix_organization_name", "name"))
+    __table_args__ = (
+        Index("ix_organization_domain", "domain"),
+        Index("ix_organization_name", "name"),
+        Index("ix_organization_name_key", "name_key"),
+        Index("ix_organization_owner_id", "owner_id"),
+    )
+
+    @validates("name")
+    def _named(self, _field: str, name: str) -> str:
+        self.name_key = name_key(name)
+        return name
 
 
 class Contact(Base):
-    """A person. `merged_into_id` points at the contact that speaks for this one; rows stay with the contact they were written with.
+    """A person. `merged_into_id` points at the contact that speaks for this one, always at the last of a chain; rows stay with the
+    contact they were written with, and reading joins through `canonical_id`.
 
-    `satisfaction` (0–100), `tier`, `value_cents` are derived and cached: `figures_as_of` says when.
+    `satisfaction` (0–100), `tier`, `value_cents` are derived and cached: `figures_as_of` says when. `last_at`: the newest entry of the
+    timeline, cached for lists. `checked_at`: when a colleague last said that all this is still right. `reach_from`, `reach_until`: when
+    they like to be reached, as HH:MM in their time zone. `terms`: what was agreed with them alone.
     """
 
     __tablename__ = "contact"
@@ -74,15 +92,45 @@ class Contact(Base):
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id"))
     erased_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
+    name_key: Mapped[str] = mapped_column(String(200), default="")
+    last_at: Mapped[datetime] = mapped_column(default=clock.now)
+    checked_at: Mapped[datetime | None]
+    reach_from: Mapped[str] = mapped_column(String(5), default="")
+    reach_until: Mapped[str] = mapped_column(String(5), default="")
+    terms: Mapped[str] = mapped_column(Text, default="")
 
     identities: Mapped[list[Identity]] = relationship(back_populates="contact", lazy="raise", order_by="Identity.id")
     organization: Mapped[Organization | None] = relationship(lazy="raise")
 
-    __table_args__ = (Index("ix_contact_name", "name"), Index("ix_contact_owner_id", "owner_id"))
+    __table_args__ = (
+        Index("ix_contact_name", "name"),
+        Index("ix_contact_owner_id", "owner_id"),
+        Index("ix_contact_name_key", "name_key"),
+        Index("ix_contact_last_at", "last_at", "id", **where("merged_into_id IS NULL AND erased_at IS NULL")),
+        Index("ix_contact_merged_into_id", "merged_into_id", **where("merged_into_id IS NOT NULL")),
+    )
+
+    @validates("name")
+    def _named(self, _field: str, name: str) -> str:
+        self.name_key = name_key(name)
+        return name
+
+    @hybrid_property
+    def canonical_id(self) -> int:
+        """The id of the contact that speaks for this one: its own unless it was merged."""
+        return self.merged_into_id or self.id
+
+    @canonical_id.inplace.expression
+    @classmethod
+    def _canonical_id(cls) -> ColumnElement[int]:
+        return func.coalesce(cls.merged_into_id, cls.id)
 
 
 class Identity(Base):
-    """One address of one contact. `value_norm` is what is compared; unique unless several people share it (a front desk's phone)."""
+    """One address of one contact. `value_norm` is what is compared; unique unless several people share it (a front desk's phone).
+
+    `match_key` is coarser: addresses that only look different have the same, and point at likely duplicates.
+    """
 
     __tablename__ = "identity"
 
@@ -95,6 +143,7 @@ class Identity(Base):
     verified_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
     failing_why: Mapped[str] = mapped_column(String(300), default="")
+    match_key: Mapped[str] = mapped_column(String(320), default="")
 
     contact: Mapped[Contact] = relationship(back_populates="identities", lazy="raise")
 
@@ -107,7 +156,13 @@ class Identity(Base):
             **where("NOT shared"),
         ),
         Index("ix_identity_value", "value_norm"),
+        Index("ix_identity_match_key", "match_key", "contact_id", **where("match_key <> ''")),
     )
+
+    @validates("value_norm")
+    def _written(self, _field: str, value: str) -> str:
+        self.match_key = match_key(value)
+        return value
 
 
 class Membership(Base):
@@ -124,7 +179,11 @@ class Membership(Base):
 
 
 class Interaction(Base):
-    """One contact with a customer on any channel: the timeline. Written in the same transaction as its source and pointing at it."""
+    """One contact with a customer on any channel: the timeline. Written in the same transaction as its source and pointing at it.
+
+    `next_step` is our promise: `next_who_id` keeps it until `next_at`; `next_done_at` says when it was, `next_outcome` how: "kept" or
+    "dropped". One that is past and not done is broken.
+    """
 
     __tablename__ = "interaction"
 
@@ -145,6 +204,9 @@ class Interaction(Base):
     decision: Mapped[str] = mapped_column(Text, default="")
     next_step: Mapped[str] = mapped_column(String(300), default="")
     next_at: Mapped[datetime | None]
+    next_who_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    next_done_at: Mapped[datetime | None]
+    next_outcome: Mapped[str] = mapped_column(String(8), default="")
     duration_s: Mapped[int | None]
     amount_cents: Mapped[int | None]
     currency: Mapped[str] = mapped_column(String(3), default="")
@@ -153,6 +215,7 @@ class Interaction(Base):
     __table_args__ = (
         Index("ix_interaction_contact_at", "contact_id", "at", "id"),
         Index("ix_interaction_organization_at", "organization_id", "at"),
+        Index("ix_interaction_promised", "next_at", "id", **where("next_at IS NOT NULL AND next_done_at IS NULL")),
     )
 
 

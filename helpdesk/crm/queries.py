@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
 
 from helpdesk import clock, db, web
 from helpdesk.auth import Principal, User
+from helpdesk.crm import contacts as people
 from helpdesk.crm import policy, profile, satisfaction
 from helpdesk.crm.figures import Figure
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Interaction, Membership, Order, OrderLine, Organization, Rating
@@ -53,8 +54,8 @@ class Listed:
 
 def page(who: Principal, wanted: Wanted, *, cursor: str | None = None, limit: int = PAGE) -> web.Paged[Listed]:
     """One page of the customers that this person may see. Who was merged into another, or erased, is left out."""
-    last = _last_contact()
-    found = select(Contact, last.label("last")).where(*_alive(who)).options(joinedload(Contact.organization))
+    last = Contact.last_at
+    found = select(Contact).where(*_alive(who)).options(joinedload(Contact.organization))
     if wanted.organization_id is not None:
         found = found.where(Contact.organization_id == wanted.organization_id)
     if wanted.q:
@@ -67,9 +68,9 @@ def page(who: Principal, wanted: Wanted, *, cursor: str | None = None, limit: in
         if after := web.uncursor(cursor, datetime, int):
             found = found.where(or_(last < after[0], and_(last == after[0], Contact.id < after[1])))
         found = found.order_by(last.desc(), Contact.id.desc())
-    rows = db.session().execute(found.limit(limit + 1)).unique().all()
-    addresses = _addresses([row.Contact.id for row in rows])
-    listed = [Listed(row.Contact, *addresses.get(row.Contact.id, ("", "")), row.last) for row in rows]
+    rows = db.session().scalars(found.limit(limit + 1)).unique().all()
+    addresses = _addresses([row.id for row in rows])
+    listed = [Listed(row, *addresses.get(row.id, ("", "")), row.last_at) for row in rows]
     if wanted.sort == "name":
         return web.paged(listed, limit, lambda one: (one.contact.name, one.contact.id))
     return web.paged(listed, limit, lambda one: (one.last_at, one.contact.id))
@@ -79,7 +80,7 @@ def matching(words: str) -> ColumnElement[bool]:
     """Each word stands in the name, in an address or in the organization's name; or all of it is a phone number, however written."""
     conditions = []
     for word in words.split()[:8]:
-        by_address = exists().where(Identity.contact_id == Contact.id, Identity.value_norm.like(_within(word.lower()), escape="\\"))
+        by_address = _reached_by(Identity.value_norm.like(_within(word.lower()), escape="\\"))
         by_company = exists().where(Organization.id == Contact.organization_id, _says(Organization.name, word))
         conditions.append(or_(_says(Contact.name, word), by_address, by_company))
     digits = re.sub(r"\D", "", words)
@@ -87,10 +88,14 @@ def matching(words: str) -> ColumnElement[bool]:
         return and_(*conditions)
     # 8 and +7 begin the same Russian number, 0 and +44 the same British one: what counts is the end.
     tail = digits[1:] if digits[0] in "078" and len(digits) > 7 else digits
-    phone = exists().where(
-        Identity.contact_id == Contact.id, Identity.kind == IdentityKind.PHONE, Identity.value_norm.like(_within(tail), escape="\\")
-    )
+    phone = _reached_by(Identity.kind == IdentityKind.PHONE, Identity.value_norm.like(_within(tail), escape="\\"))
     return or_(and_(*conditions), phone)
+
+
+def _reached_by(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """An address that fits belongs to the contact, or to one that was merged into it."""
+    owner = aliased(Contact)
+    return Contact.id.in_(select(owner.canonical_id).join(Identity, Identity.contact_id == owner.id).where(*conditions))
 
 
 def _says(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
@@ -107,25 +112,22 @@ def _alive(who: Principal) -> tuple[ColumnElement[bool], ...]:
     return policy.visible(who), Contact.merged_into_id.is_(None), Contact.erased_at.is_(None)
 
 
-def _last_contact() -> ColumnElement[datetime]:
-    """When we last had to do with a customer: the newest entry of their timeline, or when they came to us."""
-    newest = select(func.max(Interaction.at)).where(Interaction.contact_id == Contact.id).scalar_subquery()
-    return func.coalesce(newest, Contact.created_at, type_=Contact.created_at.type)
-
-
 def _addresses(contacts: Collection[int]) -> dict[int, tuple[str, str]]:
     """The first e-mail address and the first phone of each, those that work before those that fail."""
     found: dict[int, tuple[str, str]] = {}
-    rows = db.session().scalars(
-        select(Identity).where(Identity.contact_id.in_(contacts)).order_by(Identity.failing_since.is_not(None), Identity.id)
+    rows = db.session().execute(
+        select(Identity, Contact.canonical_id.label("whose"))
+        .join(Contact, Contact.id == Identity.contact_id)
+        .where(or_(Contact.id.in_(contacts), Contact.merged_into_id.in_(contacts)))
+        .order_by(Identity.failing_since.is_not(None), Contact.merged_into_id.is_not(None), Identity.id)
     )
-    for row in rows:
-        email, phone = found.get(row.contact_id, ("", ""))
+    for row, whose in rows:
+        email, phone = found.get(whose, ("", ""))
         if row.kind is IdentityKind.EMAIL:
             email = email or row.value
         elif row.kind is IdentityKind.PHONE:
             phone = phone or row.value
-        found[row.contact_id] = (email, phone)
+        found[whose] = (email, phone)
     return found
 
 
@@ -166,7 +168,7 @@ def find(who: Principal, contact_id: int) -> Contact:
 
 def all_of(contact: Contact) -> list[int]:
     """The contact's id and those of everybody merged into it: their rows stay where they were written."""
-    return [contact.id, *db.session().scalars(select(Contact.id).where(Contact.merged_into_id == contact.id))]
+    return people.group(contact.id)
 
 
 def identities(contacts: Collection[int]) -> list[Identity]:

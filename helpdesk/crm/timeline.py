@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select, update
 
 from helpdesk import clock, db
-from helpdesk.crm.models import Interaction
+from helpdesk.crm.models import Contact, Interaction
 
 
 def note(contact_id: int, kind: str, **values: Any) -> Interaction:
@@ -15,12 +17,28 @@ def note(contact_id: int, kind: str, **values: Any) -> Interaction:
     values.setdefault("at", clock.now())
     entry = Interaction(contact_id=contact_id, kind=kind, **values)
     db.session().add(entry)
+    _touch(contact_id, entry.at)
     return entry
 
 
-def latest(contact_id: int, *, limit: int = 20) -> list[Interaction]:
-    """The newest entries of one contact."""
-    newest = (
-        select(Interaction).where(Interaction.contact_id == contact_id).order_by(Interaction.at.desc(), Interaction.id.desc()).limit(limit)
-    )
+def latest(contacts: int | Collection[int], *, limit: int = 20) -> list[Interaction]:
+    """The newest entries of one person: their contact, or it and all that were merged with it."""
+    ids = [contacts] if isinstance(contacts, int) else list(contacts)
+    newest = select(Interaction).where(Interaction.contact_id.in_(ids)).order_by(Interaction.at.desc(), Interaction.id.desc()).limit(limit)
     return list(db.session().scalars(newest))
+
+
+def recount(contact: Contact) -> None:
+    """Find anew when we last had to do with a contact and those who were merged into it."""
+    theirs = select(Contact.id).where(or_(Contact.id == contact.id, Contact.merged_into_id == contact.id))
+    newest = db.session().scalar(select(func.max(Interaction.at, type_=Interaction.at.type)).where(Interaction.contact_id.in_(theirs)))
+    contact.last_at = max(newest, contact.created_at) if newest is not None else contact.created_at
+
+
+def _touch(contact_id: int, at: datetime) -> None:
+    """Keep the cached moment of the last contact, on the contact and on who speaks for it."""
+    speaker = select(Contact.merged_into_id).where(Contact.id == contact_id).scalar_subquery()
+    db.session().execute(
+        update(Contact).where(or_(Contact.id == contact_id, Contact.id == speaker), Contact.last_at < at).values(last_at=at),
+        execution_options={"synchronize_session": False},
+    )

@@ -10,7 +10,7 @@ from sqlalchemy import Sequence, func, select
 from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.catalog import CustomerWrote, TicketOpened, TicketReopened
-from helpdesk.crm import timeline
+from helpdesk.crm import contacts, timeline
 from helpdesk.crm.models import Contact
 from helpdesk.errors import Conflict
 from helpdesk.events import record
@@ -161,8 +161,12 @@ def add_participant(ticket: Ticket, contact: Contact) -> None:
 
 
 def takes_part(ticket: Ticket, contact: Contact) -> bool:
-    """Whether this person is the requester or a participant."""
-    return ticket.requester_id == contact.id or db.session().get(Participant, (ticket.id, contact.id)) is not None
+    """Whether this person is the requester or a participant, under any of the contacts that were merged into one."""
+    if ticket.requester_id == contact.id or db.session().get(Participant, (ticket.id, contact.id)) is not None:
+        return True
+    theirs = contacts.group(contact.id)
+    copied = select(Participant.contact_id).where(Participant.ticket_id == ticket.id, Participant.contact_id.in_(theirs)).limit(1)
+    return ticket.requester_id in theirs or db.session().scalar(copied) is not None
 
 
 def snippet_of(text: str) -> str:
@@ -200,11 +204,11 @@ def _add_message(ticket: Ticket, incoming: Incoming, at: datetime) -> Message:
         client_id=incoming.client_id,
         automatic=incoming.automatic,
         warnings=list(incoming.warnings),
+        sender_checks=dict(incoming.sender_checks),
     )
     db.session().add(message)
     db.session().flush()
     attach(message, incoming.files)
-        sender_checks=dict(incoming.sender_checks),
     timeline.note(
         incoming.contact.id,
         "message",

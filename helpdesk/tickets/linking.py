@@ -6,7 +6,10 @@ and counts only while its holder takes part in the ticket.
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from helpdesk import db, links
+from helpdesk.crm import contacts
 from helpdesk.errors import Gone
 from helpdesk.preferences import preferences
 from helpdesk.tickets.models import Participant, Ticket
@@ -37,4 +40,8 @@ def _current(payload: object) -> tuple[Ticket, int]:
 
 
 def _takes_part(ticket: Ticket, contact_id: int) -> bool:
-    return ticket.requester_id == contact_id or db.session().get(Participant, (ticket.id, contact_id)) is not None
+    if ticket.requester_id == contact_id or db.session().get(Participant, (ticket.id, contact_id)) is not None:
+        return True
+    theirs = contacts.group(contact_id)
+    copied = select(Participant.contact_id).where(Participant.ticket_id == ticket.id, Participant.contact_id.in_(theirs)).limit(1)
+    return ticket.requester_id in theirs or db.session().scalar(copied) is not None

@@ -30,7 +30,7 @@ def may(who: Principal, deed: Deed, ticket: Ticket, *, takes_part: bool = False)
     if who.ticket_id is not None:
         return deed in CUSTOMER_DEEDS and who.ticket_id == ticket.id
     if who.contact_id is not None:
-        return deed in CUSTOMER_DEEDS and (takes_part or ticket.requester_id == who.contact_id)
+        return deed in CUSTOMER_DEEDS and (takes_part or ticket.requester_id in who.contacts)
     return False
 
 
@@ -51,10 +51,10 @@ def visible(who: Principal) -> ColumnElement[bool]:
         return Ticket.id == who.ticket_id
     if who.contact_id is not None:
         mine = or_(
-            Ticket.requester_id == who.contact_id,
-            exists().where(Participant.ticket_id == Ticket.id, Participant.contact_id == who.contact_id),
+            Ticket.requester_id.in_(who.contacts),
+            exists().where(Participant.ticket_id == Ticket.id, Participant.contact_id.in_(who.contacts)),
         )
-        theirs = select(Membership.organization_id).where(Membership.contact_id == who.contact_id, Membership.sees_all_tickets)
+        theirs = select(Membership.organization_id).where(Membership.contact_id.in_(who.contacts), Membership.sees_all_tickets)
         return or_(mine, and_(Ticket.organization_id.is_not(None), Ticket.organization_id.in_(theirs)))
     return false()
 

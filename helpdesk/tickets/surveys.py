@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from helpdesk import clock, db, links
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.catalog import SurveySent, TicketRated, TicketSolved
-from helpdesk.crm import profile, satisfaction, timeline
+from helpdesk.crm import contacts, profile, satisfaction, timeline
 from helpdesk.crm.models import Contact, Rating, RatingKind
 from helpdesk.errors import Gone, Invalid
 from helpdesk.events import reaction, record
@@ -30,7 +30,7 @@ PURPOSE = "survey"
 def ask_how_it_was(fact: TicketSolved) -> None:
     """Send the survey, unless the ticket was reopened, the contact said no, or was asked in the last weeks."""
     ticket = db.session().get_one(Ticket, fact.ticket_id)
-    contact = db.session().get_one(Contact, ticket.requester_id)
+    contact = contacts.canonical(db.session().get_one(Contact, ticket.requester_id))
     if ticket.status is Status.SOLVED and may_ask(contact):  # read anew: the world moved on while we waited
         send(ticket, contact)
 
@@ -75,7 +75,7 @@ def answer(survey: Survey, score: int, *, comment: str = "", reason: str = "") -
         raise Invalid(fields={"score": _("Choose one to five.")})
     session = db.session()
     ticket = session.get_one(Ticket, survey.ticket_id)
-    contact = session.get_one(Contact, survey.contact_id)
+    contact = contacts.canonical(session.get_one(Contact, survey.contact_id))
     session.execute(
         update(Rating)
         .where(Rating.ticket_id == ticket.id, Rating.kind == RatingKind.CSAT, Rating.superseded_at.is_(None))

@@ -5,13 +5,14 @@ A customer's own token finds themselves and nobody else, without what the desk t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from flask_babel import lazy_gettext as _
 from pydantic import Field
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from helpdesk import db, web
 from helpdesk.auth import Principal, require
@@ -107,7 +108,8 @@ def contacts(asked: ContactFilters) -> Page[ContactShown]:
     if position := web.uncursor(asked.cursor, int):
         found = found.where(Contact.id < position[0])
     paged = web.paged(list(db.session().scalars(found)), asked.limit, lambda row: (row.id,))
-    return routes.page(ContactPage, paged, [_shown(who, row) for row in paged.rows], asked)
+    merged = _merged_identities([row.id for row in paged.rows])
+    return routes.page(ContactPage, paged, [_shown(who, row, merged.get(row.id, ())) for row in paged.rows], asked)
 
 
 @post("/contacts", scope="contacts:write", takes=NewContact, gives=ContactShown, conflicts=True)
@@ -168,8 +170,9 @@ def _rows(who: Principal) -> Any:
 def _conditions(asked: ContactFilters) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     if asked.email.strip():
-        owners = select(Identity.contact_id).where(Identity.kind == IdentityKind.EMAIL, Identity.value_norm == _normal(asked.email))
-        wanted.append(Contact.id.in_(owners))
+        owner = aliased(Contact)
+        owners = select(owner.canonical_id).join(Identity, Identity.contact_id == owner.id)
+        wanted.append(Contact.id.in_(owners.where(Identity.kind == IdentityKind.EMAIL, Identity.value_norm == _normal(asked.email))))
     if words := asked.q.strip():
         # SQLite folds the case of Latin letters only, so the usual ways to write a name are asked for.
         ways = {words, words.lower(), words.upper(), words.title(), words.capitalize()}
@@ -200,10 +203,25 @@ def _look(who: Principal, id: int) -> ContactShown:
     found = db.session().scalar(_rows(who).where(Contact.id == id).execution_options(populate_existing=True))
     if found is None:
         raise NotFound
-    return _shown(who, found)
+    return _shown(who, found, _merged_identities([id]).get(id, ()))
 
 
-def _shown(who: Principal, row: Contact) -> ContactShown:
+def _merged_identities(ids: Sequence[int]) -> dict[int, list[Identity]]:
+    """The addresses of those who were merged into these customers."""
+    rows = db.session().execute(
+        select(Contact.canonical_id, Identity)
+        .join(Contact, Contact.id == Identity.contact_id)
+        .where(Contact.merged_into_id.in_(ids))
+        .order_by(Identity.id)
+    )
+    found: dict[int, list[Identity]] = {}
+    for whose, identity in rows:
+        found.setdefault(whose, []).append(identity)
+    return found
+
+
+def _shown(who: Principal, row: Contact, merged: Sequence[Identity] = ()) -> ContactShown:
+    identities = [*row.identities, *merged]
     figures = Figures(
         satisfaction=row.satisfaction,
         ratings=row.ratings_count,
@@ -218,7 +236,7 @@ def _shown(who: Principal, row: Contact) -> ContactShown:
         language=row.language,
         organization=Named(id=row.organization.id, name=row.organization.name) if row.organization else None,
         tags=row.tags if who.staff else None,
-        identities=[IdentityShown(kind=one.kind, value=one.value, verified_at=one.verified_at) for one in row.identities],
+        identities=[IdentityShown(kind=one.kind, value=one.value, verified_at=one.verified_at) for one in identities],
         figures=figures if who.staff else None,
         created_at=row.created_at,
         merged_into=row.merged_into_id,

@@ -259,7 +259,7 @@ def _conditions(who: Principal, asked: TicketFilters) -> list[Any]:
     if asked.assignee:
         wanted.append(Ticket.assignee_id.is_(None) if asked.assignee == "none" else Ticket.assignee_id == int(asked.assignee))
     if asked.requester is not None:
-        wanted.append(Ticket.requester_id == asked.requester)
+        wanted.append(Ticket.requester_id.in_(contacts.group(asked.requester)))
     if asked.updated_since is not None:
         happened = select(Event.ticket_id).where(Event.at >= asked.updated_since, Event.ticket_id.is_not(None), *_noticeable(who.staff))
         wanted.append(Ticket.id.in_(happened))

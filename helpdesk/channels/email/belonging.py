@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.channels.email import marks, warnings
@@ -18,7 +18,8 @@ from helpdesk.channels.email.mail import Mail
 from helpdesk.channels.email.models import Outgoing
 from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact, Membership
-from helpdesk.tickets.models import Message, Participant, Status, Ticket
+from helpdesk.tickets import intake
+from helpdesk.tickets.models import Message, Status, Ticket
 
 _NUMBER = re.compile(r"\[#(\d{1,10})\]")
 MAX_REFERENCES = 30
@@ -52,17 +53,16 @@ def find(mail: Mail, sender: Contact, addresses: list[str]) -> Belonging:
 
 def takes_part(ticket: Ticket, contact: Contact) -> bool:
     """Whether this person may write here: requester, participant (or merged with one), or who sees all tickets of its organization."""
-    if ticket.requester_id == contact.id:
+    if intake.takes_part(ticket, contact):
         return True
     session = db.session()
-    copied = select(Participant.contact_id).where(Participant.ticket_id == ticket.id)
-    for person in session.scalars(select(Contact).where(or_(Contact.id == ticket.requester_id, Contact.id.in_(copied)))):
-        if person.id == contact.id or (person.merged_into_id is not None and contacts.canonical(person).id == contact.id):
-            return True
     if ticket.organization_id is None:
         return False
-    membership = session.get(Membership, (contact.id, ticket.organization_id))
-    return membership is not None and membership.sees_all_tickets
+    theirs = contacts.group(contact.id)
+    sees = select(Membership.contact_id).where(
+        Membership.contact_id.in_(theirs), Membership.organization_id == ticket.organization_id, Membership.sees_all_tickets
+    )
+    return session.scalar(sees.limit(1)) is not None
 
 
 def tickets_referred_to(header_ids: list[str]) -> list[int]:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from helpdesk import clock, db
+from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact, Identity, Interaction, Order, Organization, Rating
 from helpdesk.tickets import plain
 from helpdesk.tickets.models import Message, Ticket
@@ -16,7 +17,7 @@ from helpdesk.tickets.models import Message, Ticket
 def export(me: Contact) -> dict[str, Any]:
     """The person, their addresses, requests with what was written in them, ratings, purchases and calls. Times are ISO 8601 in UTC."""
     session = db.session()
-    ids = [me.id, *session.scalars(select(Contact.id).where(Contact.merged_into_id == me.id))]
+    ids = contacts.group(me.id)
     organization = session.get(Organization, me.organization_id) if me.organization_id else None
     orders = session.scalars(select(Order).where(Order.contact_id.in_(ids)).order_by(Order.id))
     ratings = session.scalars(select(Rating).where(Rating.contact_id.in_(ids)).order_by(Rating.id))
