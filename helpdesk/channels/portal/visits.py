@@ -146,7 +146,7 @@ def _address() -> str:
 
 def may_add_people(visit: Visit) -> bool:
     """Whoever asked decides who else reads along."""
-    return visit.may_write and visit.ticket.requester_id == visit.contact.id and policy.open_for_customers(visit.ticket)
+    return visit.may_write and contacts.same(visit.contact.id, visit.ticket.requester_id) and policy.open_for_customers(visit.ticket)
 
 
 def participants(ticket: Ticket) -> list[str]:
