@@ -122,6 +122,7 @@ def serve(host: str, port: int, web: int) -> None:
         )
     else:
         server.listen(host, port).close()
+        server.count_together(settings)
         desk(async_mode="gevent")
         from helpdesk import db
 

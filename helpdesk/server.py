@@ -238,6 +238,17 @@ def _end_anyway() -> None:
 # --- scaled ------------------------------------------------------------------------------------------------------------
 
 
+def count_together(settings: Settings) -> None:
+    """Let the web processes of this machine keep their counters side by side, so that each answers /metrics for all of them. Must come
+    before the first counter is made.
+    """
+    folder = settings.data / "metrics"
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink(missing_ok=True)  # of processes that ended with the last server
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
+
+
 def serve_scaled(settings: Settings, host: str, port: int, processes: int) -> None:
     """Several web processes under gunicorn; mail intake in the first of them."""
     from gunicorn.app.base import BaseApplication
@@ -254,6 +265,7 @@ def serve_scaled(settings: Settings, host: str, port: int, processes: int) -> No
                 "timeout": 60,
                 "post_worker_init": _start_in_worker,
                 "worker_exit": _stop_in_worker,
+                "child_exit": _counted,
                 "loglevel": settings.log_level.lower(),
             }.items():
                 self.cfg.set(name, value)
@@ -272,6 +284,11 @@ def serve_scaled(settings: Settings, host: str, port: int, processes: int) -> No
         parts = getattr(worker, "helpdesk_parts", None)
         if parts is not None:
             parts.stop()
+
+    def _counted(_server: Any, worker: Any) -> None:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
     Gunicorn().run()
 
