@@ -44,13 +44,16 @@ BLUEPRINTS = (
     "helpdesk.agents.deeds",
     "helpdesk.agents.scheduled.views",
     "helpdesk.agents.wallboard",
+    "helpdesk.agents.leading.views",
+    "helpdesk.agents.wish_views",
     "helpdesk.agents.admin",
     "helpdesk.crm.views",
     "helpdesk.channels.email.views",
+    "helpdesk.channels.email.imap.views",
+    "helpdesk.channels.email.claim_views",
     "helpdesk.channels.api.views",
     "helpdesk.channels.api.token_views",
     "helpdesk.health",
-    "helpdesk.channels.email.imap.views",
 )
 
 CSP = {

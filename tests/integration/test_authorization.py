@@ -19,8 +19,9 @@ from tests.desks import TestDesk
 EVERYBODY = """
     portal.home portal.new_request portal.send_request portal.suggestions portal.lost_link portal.send_fresh_link portal.fresh_link_sent
     portal.ticket_by_link portal.file_by_link portal.write_by_link portal.reopen_by_link portal.solve_by_link portal.sent
-    portal.add_person_by_link
+    portal.add_person_by_link portal.place_by_link portal.wish_by_link portal.take_back_wish_by_link
     portal.rate portal.answer_rating
+    claims.one claims.confirm claims.refuse
     kb.index kb.article kb.judge kb.picture kb.find kb.suggest kb.topic kb.robots kb.sitemap
     signin.sign_in_page signin.sign_in signin.sign_out signin.forgotten signin.ask_for_reset signin.new_password signin.choose_new_password
     signin.invitation signin.accept_invitation signin.link_wanted signin.ask_for_link signin.link signin.use_link signin.choose_language
@@ -32,13 +33,14 @@ SIGNED_IN = "signin.profile signin.change_profile signin.change_own_password sig
 CUSTOMERS = """
     portal.my_requests portal.my_data portal.ask_to_erase portal.my_profile portal.change_my_profile portal.my_request portal.write_to_mine
     portal.reopen_mine portal.solve_mine portal.add_person_to_mine
+    portal.my_place portal.wish_for_mine portal.take_back_wish_for_mine
 """.split()
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
-    agents.* deeds.* scheduled.* tickets.* kb_manage.* crm.* tokens.*
+    agents.* deeds.* scheduled.* wishes.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
 #: For supervisors and administrators.
-LEADS = "wallboard.* email.* admin.start".split()
+LEADS = "wallboard.* leading.* email.* admin.start".split()
 #: For administrators; supervisors may look at some of it.
 ADMINS = "mail_accounts.* admin.*".split()
 #: Programs with a token; sessions do not count here.

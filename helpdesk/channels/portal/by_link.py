@@ -8,7 +8,7 @@ from sqlalchemy import select
 from helpdesk import db, limits, links, web
 from helpdesk.actor import Actor
 from helpdesk.catalog import LinkAsked
-from helpdesk.channels.portal import bp, forms, visits
+from helpdesk.channels.portal import bp, forms, line, visits
 from helpdesk.channels.portal.visits import Visit
 from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact
@@ -77,6 +77,30 @@ def add_person_by_link(token: str) -> Response:
         return _ended(token)
 
 
+@bp.get("/t/<token>/place")
+def place_by_link(token: str) -> Response:
+    try:
+        return line.part(_enter(token))
+    except Gone:
+        return _ended(token)
+
+
+@bp.post("/t/<token>/wish")
+def wish_by_link(token: str) -> Response:
+    try:
+        return line.wish(_enter(token))
+    except Gone:
+        return _ended(token)
+
+
+@bp.post("/t/<token>/wish/withdrawal")
+def take_back_wish_by_link(token: str) -> Response:
+    try:
+        return line.take_back(_enter(token))
+    except Gone:
+        return _ended(token)
+
+
 @bp.get("/t/<token>/files/<int:attachment_id>")
 def file_by_link(token: str, attachment_id: int) -> Response:
     try:
@@ -130,10 +154,11 @@ def _from_address(email: str) -> list[tuple[Ticket, int]]:
     contact = contacts.find_by_email(email[:320]) if "@" in email else None
     if contact is None:
         return []
-    theirs = select(Participant.ticket_id).where(Participant.contact_id == contact.id)
+    ids = contacts.group(contact.id)
+    theirs = select(Participant.ticket_id).where(Participant.contact_id.in_(ids))
     found = db.session().scalars(
         select(Ticket)
-        .where((Ticket.requester_id == contact.id) | Ticket.id.in_(theirs))
+        .where(Ticket.requester_id.in_(ids) | Ticket.id.in_(theirs))
         .order_by(Ticket.status.in_(UNSOLVED).desc(), Ticket.last_message_at.desc())
         .limit(MOST_LINKS)
     )

@@ -13,10 +13,10 @@ from helpdesk import clock, db, live, web
 from helpdesk.actor import Actor
 from helpdesk.auth import User
 from helpdesk.catalog import ContactChanged
-from helpdesk.channels.portal import bp, forms, own_data, visits
+from helpdesk.channels.portal import bp, forms, line, own_data, visits
 from helpdesk.channels.portal.requests import portal_inbox
 from helpdesk.channels.portal.visits import Visit
-from helpdesk.crm import editing
+from helpdesk.crm import contacts, editing
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
 from helpdesk.errors import Forbidden, Invalid, NotFound, NotSignedIn
 from helpdesk.events import record
@@ -90,6 +90,21 @@ def reopen_mine(number: int) -> Response:
 @bp.post("/my/requests/<int:number>/people")
 def add_person_to_mine(number: int) -> Response:
     return visits.add_person(_enter(number, deed="write"))
+
+
+@bp.get("/my/requests/<int:number>/place")
+def my_place(number: int) -> Response:
+    return line.part(_enter(number))
+
+
+@bp.post("/my/requests/<int:number>/wish")
+def wish_for_mine(number: int) -> Response:
+    return line.wish(_enter(number, deed="write"))
+
+
+@bp.post("/my/requests/<int:number>/wish/withdrawal")
+def take_back_wish_for_mine(number: int) -> Response:
+    return line.take_back(_enter(number, deed="write"))
 
 
 # --- profile and own data ------------------------------------------------------------------------------------------------------------
@@ -175,7 +190,7 @@ def _enter(number: int, *, deed: policy.Deed = "see") -> Visit:
 
 def _ids(me: Contact) -> list[int]:
     """The contact and those merged into them: rows keep the contact they were written with."""
-    return [me.id, *db.session().scalars(select(Contact.id).where(Contact.merged_into_id == me.id))]
+    return contacts.group(me.id)
 
 
 def _requesters(tickets: list[Ticket]) -> dict[int, str]:

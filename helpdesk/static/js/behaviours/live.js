@@ -8,7 +8,7 @@ import { onPage } from '../lib/page.js';
 import { refetch, refetchAll } from '../lib/refresh.js';
 import { Revisions } from '../lib/revisions.js';
 import { clockTime, inOurLanguage, text } from '../lib/texts.js';
-import { applyCounts, applyFigures, applyOffers, applyRow, applyThread, applyViewers } from './pushes.js';
+import { applyChanged, applyCounts, applyFigures, applyOffers, applyRow, applyThread, applyViewers } from './pushes.js';
 import { setServerNow } from './ticker.js';
 import { toast } from './toasts.js';
 
@@ -54,6 +54,7 @@ const PUSHES = {
   wall: applyFigures,
   viewers: applyViewers,
   offer: applyOffers,
+  changed: applyChanged,
   toast: (push) => toast({ ...push, text: inOurLanguage(push.text) }),
 };
 
@@ -213,3 +214,11 @@ document.addEventListener('htmx:after:swap', () => {
 
 onPage('body[data-live]', () => socket ?? begin());
 onPage('[data-room]', () => watchRooms());
+
+// <div data-refresh data-poll="20">: fetched that often in any case, in seconds; for what changes by time passing, too.
+onPage('[data-poll][data-refresh]', (part) => {
+  const timer = setInterval(() => {
+    if (!part.isConnected) clearInterval(timer);
+    else if (!document.hidden && !paused) refetch(part).catch(() => {});
+  }, 1000 * Number(part.dataset.poll));
+});

@@ -111,6 +111,25 @@ export function applyOffers({ html }) {
   htmx.process(place);
 }
 
+const RESTS_MS = 1_000;
+const resting = new Map();
+
+/** A part that says of itself where it is fetched changed: fetch it again, but not more often than each `data-rest` seconds. */
+export function applyChanged({ room }) {
+  if (resting.has(room)) {
+    resting.set(room, true);
+    return;
+  }
+  resting.set(room, false);
+  const parts = [...document.querySelectorAll(`[data-room="${CSS.escape(room)}"][data-refresh]`)];
+  for (const part of parts) refetch(part).catch(() => {});
+  setTimeout(() => {
+    const again = resting.get(room);
+    resting.delete(room);
+    if (again) applyChanged({ room });
+  }, Math.max(RESTS_MS, ...parts.map((part) => 1000 * Number(part.dataset.rest ?? 0))));
+}
+
 function setText(place, words) {
   if (place.textContent !== String(words)) place.textContent = words;
 }
