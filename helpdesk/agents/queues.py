@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, func, select
 
 from helpdesk import db, health, versions
 from helpdesk.actor import Actor
+from helpdesk.agents import steps, wrap_up
 from helpdesk.agents.models import AgentSkill, ItemState, QueueMember, Skill, WorkItem
 from helpdesk.auth import STAFF, User
 from helpdesk.catalog import QueueChanged, UserChanged
 from helpdesk.errors import Conflict, Invalid, Words
 from helpdesk.events import record
 from helpdesk.tickets import lifecycle
-from helpdesk.tickets.models import UNSOLVED, Inbox, Queue, Ticket
+from helpdesk.tickets.models import UNSOLVED, Hours, Inbox, Queue, Ticket
 
 ACCEPTANCES = ("offer", "automatic", "pull")
 OFFER_S = (5, 600)
@@ -24,12 +27,24 @@ TARGET_MIN = (1, 30 * 24 * 60)
 TIERS = (0, 9)
 WEIGHT = (1, 10)
 LEVELS = range(1, 6)
+WRAP_UP_S = (5, 3600)
+STEP_MIN = (1, 30 * 24 * 60)
+
+
+@dataclass(frozen=True)
+class Widening:
+    """After so many minutes of waiting these least levels are enough, {skill id: level}."""
+
+    after_min: int
+    requirements: Mapping[int, int]
 
 
 @dataclass(frozen=True)
 class Shape:
     """Everything an administrator says about a queue. `requirements`: {skill id: least level}. `target_min`: first answer within so many
-    minutes, for `service_target` (0 to 1) of the requests. `weight`: how much of an agent's capacity one ticket takes."""
+    minutes, for `service_target` (0 to 1) of the requests. `weight`: how much of an agent's capacity one ticket takes; `live_weight` one
+    chat or call. `widenings` in order; `overflow_id`: whose people may take it too after `overflow_min`. `hold_min` None: as the desk holds
+    work for the agent who answered the customer last; 0: not at all. `hours_id` None: always open."""
 
     name: str
     name_ru: str = ""
@@ -42,6 +57,14 @@ class Shape:
     prefers_proficiency: bool = False
     requirements: Mapping[int, int] = field(default_factory=dict)
     members: Collection[int] = ()
+    widenings: Sequence[Widening] = ()
+    overflow_id: int | None = None
+    overflow_min: int = 0
+    hold_min: int | None = None
+    live_weight: int = 1
+    wrap_up: str = "none"
+    wrap_up_s: int = 60
+    hours_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +177,9 @@ def listed() -> list[Listed]:
             len(members.get(queue.id, [])),
             waiting.get(queue.id, 0),
             fed.get(queue.id, []),
-            trouble(queue.requirements, members.get(queue.id, []), skills) if queue.active else "",
+            trouble(_last_step(queue), [*members.get(queue.id, []), *members.get(queue.overflow_id or 0, [])], skills)
+            if queue.active
+            else "",
         )
         for queue in session.scalars(select(Queue).order_by(~Queue.active, Queue.name))
     ]
@@ -163,11 +188,18 @@ def listed() -> list[Listed]:
 def trouble_of(queue: Queue) -> Words:
     """Why nobody can serve this queue; empty when somebody can."""
     session = db.session()
-    at_work = select(User.id).where(User.id.in_(members_of(queue)), User.active, User.role.in_(STAFF))
+    overflowing = session.get(Queue, queue.overflow_id) if queue.overflow_id else None
+    everybody = {*members_of(queue), *(members_of(overflowing) if overflowing is not None else ())}
+    at_work = select(User.id).where(User.id.in_(everybody), User.active, User.role.in_(STAFF))
     known: dict[int, dict[int, int]] = {user: {} for user in session.scalars(at_work)}
     for row in session.scalars(select(AgentSkill).where(AgentSkill.user_id.in_(known))):
         known[row.user_id][row.skill_id] = row.level
-    return trouble(queue.requirements, list(known.values()), {skill.id: skill.name for skill in session.scalars(select(Skill))})
+    return trouble(_last_step(queue), list(known.values()), {skill.id: skill.name for skill in session.scalars(select(Skill))})
+
+
+def _last_step(queue: Queue) -> Mapping[str, int]:
+    """What the work asks for at last: who can serve it then can serve it at all."""
+    return steps.of(queue)[-1].requirements
 
 
 def shape_of(queue: Queue) -> Shape:
@@ -184,7 +216,70 @@ def shape_of(queue: Queue) -> Shape:
         prefers_proficiency=queue.prefers_proficiency,
         requirements={int(skill): int(level) for skill, level in queue.requirements.items()},
         members=members_of(queue),
+        widenings=tuple(
+            Widening(int(before["until_age_s"]) // 60, {int(skill): int(level) for skill, level in step.get("requirements", {}).items()})
+            for before, step in pairwise(queue.steps)
+            if not step.get("overflow")
+        ),
+        overflow_id=queue.overflow_id,
+        overflow_min=next((int(before["until_age_s"]) // 60 for before, step in pairwise(queue.steps) if step.get("overflow")), 0),
+        hold_min=None if queue.hold_s is None else queue.hold_s // 60,
+        live_weight=int(queue.weights.get("chat", 1)),
+        wrap_up=queue.wrap_up,
+        wrap_up_s=queue.wrap_up_s,
+        hours_id=queue.hours_id,
     )
+
+
+def steps_of(shape: Shape) -> list[dict[str, Any]]:
+    """The shape's steps as they are stored; none when everybody who may take the work may do so at once."""
+    base = {str(skill): level for skill, level in sorted(shape.requirements.items())}
+    begins = [(0, base, False)]
+    begins += [
+        (each.after_min, {str(skill): level for skill, level in sorted(each.requirements.items())}, False) for each in shape.widenings
+    ]
+    if shape.overflow_id is not None:
+        begins.append((shape.overflow_min, begins[-1][1], True))
+    if len(begins) == 1:
+        return []
+    ends: list[int | None] = [after * 60 for after, _requirements, _overflow in begins[1:]] + [None]
+    return [
+        {"requirements": requirements, **({"until_age_s": end} if end is not None else {}), **({"overflow": True} if overflow else {})}
+        for (_after, requirements, overflow), end in zip(begins, ends, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of the preview: from which minute on, what is asked for ([(skill, level)]), whose people too, and how many can."""
+
+    from_min: int
+    asks: list[tuple[str, int]]
+    overflow: Queue | None
+    people: int
+
+
+def stages(shape: Shape) -> list[Stage]:
+    """Who may take the work of such a queue at which age: what the form says back in plain words."""
+    session = db.session()
+    names = {skill.id: skill.name for skill in session.scalars(select(Skill))}
+    overflow = session.get(Queue, shape.overflow_id) if shape.overflow_id else None
+    levels: dict[int, dict[int, int]] = {}
+    own, others = set(shape.members), set(members_of(overflow)) if overflow is not None else set()
+    at_work = select(User.id).where(User.id.in_(own | others), User.active, User.role.in_(STAFF))
+    for user in session.scalars(at_work):
+        levels[user] = {}
+    for row in session.scalars(select(AgentSkill).where(AgentSkill.user_id.in_(levels))):
+        levels[row.user_id][row.skill_id] = row.level
+    found, begins = [], 0
+    for step in steps_of(shape) or [{"requirements": {str(skill): level for skill, level in shape.requirements.items()}}]:
+        asked = {int(skill): int(level) for skill, level in step["requirements"].items()}
+        admitted = own | others if step.get("overflow") else own
+        able = [user for user in levels if user in admitted and all(levels[user].get(skill, 0) >= level for skill, level in asked.items())]
+        asks = [(names.get(skill, "?"), level) for skill, level in asked.items()]
+        found.append(Stage(begins, asks, overflow if step.get("overflow") else None, len(able)))
+        begins = int(step.get("until_age_s") or 0) // 60
+    return found
 
 
 @health.measure("helpdesk_waiting_items", "Work items that wait for an agent.", "queue")
@@ -227,20 +322,58 @@ def _columns(shape: Shape, owner: Queue | None) -> dict[str, object]:
         ("tier", shape.tier, TIERS),
         ("weight", shape.weight, WEIGHT),
         ("service_target", round(shape.service_target * 100), (1, 100)),
+        ("live_weight", shape.live_weight, WEIGHT),
+        ("wrap_up_s", shape.wrap_up_s, WRAP_UP_S),
+        ("hold_min", shape.hold_min or 0, (0, 7 * 24 * 60)),
+        *((f"after-{number}", each.after_min, STEP_MIN) for number, each in enumerate(shape.widenings, start=1)),
+        *((("overflow_min", shape.overflow_min, STEP_MIN),) if shape.overflow_id is not None else ()),
     ):
         if not least <= value <= most:
             faults[field_name] = _("Please give a number from %(least)s to %(most)s.", least=least, most=most)
-    known = set(session.scalars(select(Skill.id).where(Skill.id.in_(set(shape.requirements)))))
-    if any(level not in LEVELS for level in shape.requirements.values()) or known != set(shape.requirements):
+    asked = [shape.requirements, *(each.requirements for each in shape.widenings)]
+    known = {skill.id: skill.name for skill in session.scalars(select(Skill))}
+    if any(level not in LEVELS or skill not in known for levels in asked for skill, level in levels.items()):
         faults["requirements"] = _("A skill's level goes from 1 to 5.")
+    faults |= _routing_faults(shape, owner)
+    if not faults and (wrong := _step_fault(shape, owner, known)):
+        faults["steps"] = wrong
     if faults:
         raise Invalid(fields=faults)
     return {
         "name": name, "name_ru": name_ru, "acceptance": shape.acceptance, "offer_s": shape.offer_s, "target_s": shape.target_min * 60,
         "service_target": shape.service_target, "tier": shape.tier, "prefers_proficiency": shape.prefers_proficiency,
-        "weights": {**(owner.weights if owner else {}), "ticket": shape.weight},
+        "weights": {**(owner.weights if owner else {}), "ticket": shape.weight, **_live_weights(shape, owner)},
+        "steps": steps_of(shape), "overflow_id": shape.overflow_id, "hours_id": shape.hours_id,
+        "hold_s": None if shape.hold_min is None else shape.hold_min * 60, "wrap_up": shape.wrap_up, "wrap_up_s": shape.wrap_up_s,
         "requirements": {str(skill): level for skill, level in sorted(shape.requirements.items())},
     }  # fmt: skip
+
+
+def _live_weights(shape: Shape, owner: Queue | None) -> dict[str, int]:
+    stored = owner is not None and ("chat" in owner.weights or "phone" in owner.weights)
+    return {"chat": shape.live_weight, "phone": shape.live_weight} if stored or shape.live_weight != 1 else {}
+
+
+def _routing_faults(shape: Shape, owner: Queue | None) -> dict[str, Words]:
+    session = db.session()
+    faults: dict[str, Words] = {}
+    if shape.wrap_up not in wrap_up.MODES:
+        faults["wrap_up"] = _("Please choose one of the list.")
+    elif shape.wrap_up == "mandatory" and not wrap_up.any_active():
+        faults["wrap_up"] = _("There is no code yet that could be chosen. Add one under Wrap-up codes first.")
+    if shape.hours_id is not None and session.get(Hours, shape.hours_id) is None:
+        faults["hours_id"] = _("Please choose one of the list.")
+    if shape.overflow_id is not None:
+        to = session.get(Queue, shape.overflow_id)
+        if to is None or not to.active or (owner is not None and to.id == owner.id):
+            faults["overflow_id"] = _("Please choose another queue that is switched on.")
+    return faults
+
+
+def _step_fault(shape: Shape, owner: Queue | None, skills: Mapping[int, str]) -> Words:
+    probe = Queue(steps=steps_of(shape), requirements={}, overflow_id=shape.overflow_id)
+    names = {str(skill): name for skill, name in skills.items()}
+    return steps.fault(owner.id if owner else None, steps.of(probe), shape.overflow_id, names)
 
 
 def _set_members(queue: Queue, members: Collection[int], *, by: Actor) -> None:

@@ -12,6 +12,7 @@ from helpdesk import web
 from helpdesk.agents.models import PresenceState
 from helpdesk.auth import Role
 from helpdesk.crm import words as crm_words
+from helpdesk.tickets import calendars
 from helpdesk.tickets.models import Queue, Status
 from helpdesk.tickets.words import STATUS
 
@@ -32,11 +33,22 @@ PRESENCE_DOT = {
 }
 ROLE = {Role.ADMIN: _("Administrator"), Role.SUPERVISOR: _("Supervisor"), Role.AGENT: _("Agent"), Role.CUSTOMER: _("Customer")}
 ACCEPTANCE = {"offer": _("Offered to one agent, who accepts"), "automatic": _("Assigned at once"), "pull": _("Agents take it themselves")}
+WRAP_UP = {
+    "none": _("None"),
+    "optional": _("Optional, for a while"),
+    "mandatory": _("Until a code is chosen"),
+    "timed": _("So many seconds"),
+}
 
 
 def queue_name(queue: Queue) -> str:
     """A queue's name in the reader's language."""
     return queue.name_ru if str(get_locale() or "")[:2] == "ru" and queue.name_ru else queue.name
+
+
+def queue_open(queue: Queue) -> bool:
+    """Whether the queue's opening hours run now; its clocks stand still otherwise."""
+    return calendars.is_open(queue)
 
 
 def queue_choices(queues: list[Queue]) -> list[tuple[int, str]]:
@@ -68,7 +80,9 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "PRESENCE_DOT": PRESENCE_DOT,
     "ROLE": ROLE,
     "ACCEPTANCE": ACCEPTANCE,
+    "WRAP_UP": WRAP_UP,
     "queue_name": queue_name,
+    "queue_open": queue_open,
     "queue_choices": queue_choices,
     "status_choices": status_choices,
     "timeline_title": crm_words.title,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Response, flash, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -13,6 +15,7 @@ from helpdesk.agents.admin.forms import REFUSALS, find, ids, levels, page, seen,
 from helpdesk.agents.words import queue_name
 from helpdesk.db import session
 from helpdesk.errors import HelpdeskError
+from helpdesk.tickets import calendars
 from helpdesk.tickets.models import Queue
 
 
@@ -28,6 +31,8 @@ def new_queue() -> Response:
 
 @bp.post("/queues")
 def add_queue() -> Response:
+    if request.form.get("preview") == "1":
+        return _queue_page(None)
     try:
         queue = queues.add(_shape(), by=web.current_actor())
     except REFUSALS as wrong:
@@ -44,6 +49,8 @@ def queue(queue_id: int) -> Response:
 @bp.post("/queues/<int:queue_id>")
 def change_queue(queue_id: int) -> Response:
     queue = find(Queue, queue_id)
+    if request.form.get("preview") == "1":
+        return _queue_page(queue)
     try:
         queues.edit(queue, _shape(), seen=seen(), by=web.current_actor())
     except REFUSALS as wrong:
@@ -84,7 +91,18 @@ def activate_queue(queue_id: int) -> Response:
     return web.see(f"/admin/queues/{queue.id}")
 
 
+#: How many widenings the form offers.
+WIDENINGS = (1, 2, 3)
+
+
+def _widenings() -> tuple[queues.Widening, ...]:
+    """The lines of the form that say a minute, in order; the others are not meant."""
+    found = [queues.Widening(whole(f"after-{n}"), levels(f"step{n}")) for n in WIDENINGS if request.form.get(f"after-{n}", "").strip()]
+    return tuple(found)
+
+
 def _shape() -> queues.Shape:
+    hold = request.form.get("hold", "desk")
     return queues.Shape(
         name=request.form.get("name", ""),
         name_ru=request.form.get("name_ru", ""),
@@ -97,12 +115,20 @@ def _shape() -> queues.Shape:
         prefers_proficiency=request.form.get("prefers_proficiency") == "1",
         requirements=levels("skill"),
         members=ids("members"),
+        widenings=_widenings(),
+        overflow_id=whole("overflow_id") or None,
+        overflow_min=whole("overflow_min"),
+        hold_min={"desk": None, "never": 0}.get(hold, whole("hold_min", -1)),
+        live_weight=whole("live_weight", 1),
+        wrap_up=request.form.get("wrap_up", "none"),
+        wrap_up_s=whole("wrap_up_s", 60),
+        hours_id=whole("hours_id") or None,
     )
 
 
 def _queue_page(queue: Queue | None, wrong: HelpdeskError | None = None) -> Response:
     """The form of a queue; what stands in it is what was typed, else what is stored, else what a new one usually has."""
-    if wrong is not None and "name" in request.form:
+    if request.method == "POST" and "name" in request.form:
         shape = _shape()
     elif queue is not None:
         shape = queues.shape_of(queue)
@@ -115,8 +141,18 @@ def _queue_page(queue: Queue | None, wrong: HelpdeskError | None = None) -> Resp
         shape=shape,
         people=people.everybody(also=set(shape.members)),
         skills=[skill for skill, _count in skills.listed()],
+        stages=queues.stages(shape),
+        widenings=WIDENINGS,
+        others=[row.queue for row in queues.listed() if row.queue.active and (queue is None or row.queue.id != queue.id)],
+        hours=[hours for hours, _using in calendars.listed()],
+        closed_until=_closed_until(queue),
         unserved=queues.trouble_of(queue) if queue is not None and queue.active else "",
     )
+
+
+def _closed_until(queue: Queue | None) -> datetime | None:
+    """When a queue that is closed now opens next."""
+    return None if queue is None or calendars.is_open(queue) else calendars.opens_at(queue)
 
 
 def _deactivation_page(queue: Queue, wrong: HelpdeskError | None = None) -> Response:
