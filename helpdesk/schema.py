@@ -20,6 +20,8 @@ TABLES = (
     "helpdesk.preferences",
     "helpdesk.crm.models",
     "helpdesk.crm.base_models",
+    "helpdesk.crm.care_models",
+    "helpdesk.crm.worth_models",
     "helpdesk.kb.models",
     "helpdesk.tickets.models",
     "helpdesk.agents.models",

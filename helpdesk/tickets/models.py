@@ -331,7 +331,10 @@ class SlaEntry(Base):
 
 
 class Survey(Base):
-    """The question how it was. Answered through a signed link; expires; revoked by raising the ticket's link epoch."""
+    """The question how it was. Answered through a signed link; expires. Without a ticket it asks about the whole relationship.
+
+    `definition_id`: which of the desk's surveys it is; empty for the usual one. `kind`: its leading question.
+    """
 
     __tablename__ = "survey"
 
@@ -354,10 +357,22 @@ class SavedForm(Base):
     """A form already handled: sending it twice, or reloading, finds what the first time made."""
 
     __tablename__ = "saved_form"
+    definition_id: Mapped[int | None] = mapped_column(ForeignKey("survey_definition.id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    reminded_at: Mapped[datetime | None]
     form_key: Mapped[str] = mapped_column(String(64))
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
     at: Mapped[datetime] = mapped_column(default=clock.now)
 
     __table_args__ = (UniqueConstraint("form_key"),)
+class SurveyAnswer(Base):
+    """The rating in force for each question of a survey."""
+
+    __tablename__ = "survey_answer"
+
+    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(5), primary_key=True)
+    rating_id: Mapped[int] = mapped_column(ForeignKey("rating.id"), index=True)
+
+
