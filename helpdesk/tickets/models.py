@@ -339,10 +339,12 @@ class Survey(Base):
     __tablename__ = "survey"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
+    definition_id: Mapped[int | None] = mapped_column(ForeignKey("survey_definition.id"))
     kind: Mapped[str] = mapped_column(String(5), default="csat")
     sent_at: Mapped[datetime] = mapped_column(default=clock.now)
+    reminded_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
     rating_id: Mapped[int | None] = mapped_column(ForeignKey("rating.id"))
 
@@ -353,19 +355,6 @@ class Survey(Base):
     )
 
 
-class SavedForm(Base):
-    """A form already handled: sending it twice, or reloading, finds what the first time made."""
-
-    __tablename__ = "saved_form"
-    definition_id: Mapped[int | None] = mapped_column(ForeignKey("survey_definition.id"))
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    reminded_at: Mapped[datetime | None]
-    form_key: Mapped[str] = mapped_column(String(64))
-    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
-    at: Mapped[datetime] = mapped_column(default=clock.now)
-
-    __table_args__ = (UniqueConstraint("form_key"),)
 class SurveyAnswer(Base):
     """The rating in force for each question of a survey."""
 
@@ -376,3 +365,14 @@ class SurveyAnswer(Base):
     rating_id: Mapped[int] = mapped_column(ForeignKey("rating.id"), index=True)
 
 
+class SavedForm(Base):
+    """A form already handled: sending it twice, or reloading, finds what the first time made."""
+
+    __tablename__ = "saved_form"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    form_key: Mapped[str] = mapped_column(String(64))
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    __table_args__ = (UniqueConstraint("form_key"),)
