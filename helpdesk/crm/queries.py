@@ -69,8 +69,8 @@ def page(who: Principal, wanted: Wanted, *, cursor: str | None = None, limit: in
             found = found.where(or_(last < after[0], and_(last == after[0], Contact.id < after[1])))
         found = found.order_by(last.desc(), Contact.id.desc())
     rows = db.session().scalars(found.limit(limit + 1)).unique().all()
-    addresses = _addresses([row.id for row in rows])
-    listed = [Listed(row, *addresses.get(row.id, ("", "")), row.last_at) for row in rows]
+    reached = addresses([row.id for row in rows])
+    listed = [Listed(row, *reached.get(row.id, ("", "")), row.last_at) for row in rows]
     if wanted.sort == "name":
         return web.paged(listed, limit, lambda one: (one.contact.name, one.contact.id))
     return web.paged(listed, limit, lambda one: (one.last_at, one.contact.id))
@@ -112,7 +112,13 @@ def _alive(who: Principal) -> tuple[ColumnElement[bool], ...]:
     return policy.visible(who), Contact.merged_into_id.is_(None), Contact.erased_at.is_(None)
 
 
-def _addresses(contacts: Collection[int]) -> dict[int, tuple[str, str]]:
+def seen(who: Principal, contacts: Collection[int], *, merged: bool = False) -> set[int]:
+    """Which of these customers this person may see; those who were merged only if asked for."""
+    found = select(Contact.id).where(Contact.id.in_(contacts), policy.visible(who), Contact.erased_at.is_(None))
+    return set(db.session().scalars(found if merged else found.where(Contact.merged_into_id.is_(None))))
+
+
+def addresses(contacts: Collection[int]) -> dict[int, tuple[str, str]]:
     """The first e-mail address and the first phone of each, those that work before those that fail."""
     found: dict[int, tuple[str, str]] = {}
     rows = db.session().execute(
@@ -320,6 +326,7 @@ def organization_names(limit: int = 300) -> Sequence[str]:
 
 def boost_tier(contact: Contact) -> str:
     """The tier by which routing puts a customer's work earlier: their own, else their organization's; empty for none."""
+    contact = people.canonical(contact)
     if contact.tier or contact.organization_id is None:
         return contact.tier
     return db.session().scalar(select(Organization.tier).where(Organization.id == contact.organization_id)) or ""

@@ -8,23 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from helpdesk import clock, db, web
-from helpdesk.crm import addresses, beside, contacts, editing, interactions, policy, queries, words
+from helpdesk.crm import addresses, beside, contacts, duplicates, editing, forms, interactions, policy, queries, words
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Membership, Organization
-from helpdesk.errors import Conflict, HelpdeskError, Invalid, NotFound, Words
+from helpdesk.errors import Conflict, Invalid, NotFound, Words
 
 bp = Blueprint("crm", __name__)
-
-#: What a form page shows again with the person's words still in it.
-REFUSALS = (Invalid, Conflict)
 
 
 @bp.before_request
@@ -34,8 +29,8 @@ def _colleagues_only() -> None:
 
 @bp.context_processor
 def _words() -> dict[str, Any]:
-    names = ("KINDS", "KIND", "KIND_ICONS", "LANGUAGE", "ORDER", "ORGANIZATION", "FORMULAS")
-    return {name: getattr(words, name) for name in names}
+    names = ("KINDS", "KIND", "KIND_ICONS", "LANGUAGE", "ORDER", "ORGANIZATION", "FORMULAS", "LIFECYCLE", "CHANNEL", "REASONS", "FIELDS")
+    return {"field_name": words.field, **{name: getattr(words, name) for name in names}}
 
 
 # --- the list ------------------------------------------------------------------------------------------------------------
@@ -45,8 +40,8 @@ def _words() -> dict[str, Any]:
 def customers() -> str:
     """The list: searched by name, address, phone or organization, by last contact or name."""
     wanted = queries.Wanted(
-        q=_words_sought(),
-        organization_id=_whole(request.args.get("organization", "")),
+        q=forms.sought(),
+        organization_id=forms.whole(request.args.get("organization", "")),
         sort=request.args.get("sort", "") if request.args.get("sort") in queries.SORTS else queries.SORTS[0],
     )
     page = queries.page(web.principal(), wanted, cursor=request.args.get("cursor"))
@@ -56,7 +51,7 @@ def customers() -> str:
 
 @bp.get("/customers/new")
 def new_customer() -> Response:
-    return _form("crm/new.html", organizations=queries.organization_names())
+    return forms.page("crm/new.html", organizations=queries.organization_names())
 
 
 @bp.post("/customers")
@@ -66,8 +61,8 @@ def add_customer() -> Response:
         raise NotFound
     try:
         made = _add()
-    except REFUSALS as wrong:
-        return _form("crm/new.html", wrong, organizations=queries.organization_names())
+    except forms.REFUSALS as wrong:
+        return forms.page("crm/new.html", wrong, organizations=queries.organization_names())
     flash(_("Added."))
     return web.see(url_for("crm.customer", contact_id=made.id))
 
@@ -87,25 +82,25 @@ def customer(contact_id: int) -> Response:
 @bp.post("/customers/<int:contact_id>/interactions")
 def add_interaction(contact_id: int) -> Response:
     """Write down a call, a meeting, a letter or a visit, with its next step."""
-    contact = _editable(contact_id)
+    contact = editable(contact_id)
     try:
         interactions.add(contact, **_said(), by=web.current_actor())
-    except REFUSALS as wrong:
-        return _refused("crm/customer.html", wrong, **_whole_of(contact))
+    except forms.REFUSALS as wrong:
+        return forms.page("crm/customer.html", wrong, **_whole_of(contact))
     flash(_("It stands in the timeline."))
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
 
 @bp.get("/customers/<int:contact_id>/edit")
 def edit_customer(contact_id: int) -> Response:
-    contact = _editable(contact_id)
-    return _form("crm/edit.html", contact=contact, organizations=queries.organization_names(), version=_stamp(contact))
+    contact = editable(contact_id)
+    return forms.page("crm/edit.html", contact=contact, organizations=queries.organization_names(), version=_stamp(contact))
 
 
 @bp.post("/customers/<int:contact_id>/edit")
 def change_customer(contact_id: int) -> Response:
     """Correct name, language, tags and organization. Somebody else's change in between is not written over."""
-    contact = _editable(contact_id)
+    contact = editable(contact_id)
     by, version = web.current_actor(), _stamp(contact)
     try:
         if request.form.get("version") != version:
@@ -118,8 +113,8 @@ def change_customer(contact_id: int) -> Response:
         editing.speak(contact, language, by=by)
         editing.tag(contact, request.form.get("tags", "")[:2000].split(","), by=by)
         editing.join(contact, organization, by=by)
-    except REFUSALS as wrong:
-        return _refused("crm/edit.html", wrong, contact=contact, organizations=queries.organization_names(), version=version)
+    except forms.REFUSALS as wrong:
+        return forms.page("crm/edit.html", wrong, contact=contact, organizations=queries.organization_names(), version=version)
     flash(_("Saved."))
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
@@ -129,14 +124,14 @@ def change_customer(contact_id: int) -> Response:
 
 @bp.get("/organizations")
 def organizations() -> str:
-    q = _words_sought()
+    q = forms.sought()
     page = queries.organizations(q=q, cursor=request.args.get("cursor"))
     return render_template("crm/organizations.html", here="customers", q=q, page=page)
 
 
 @bp.get("/organizations/new")
 def new_organization() -> Response:
-    return _form("crm/new_organization.html")
+    return forms.page("crm/new_organization.html")
 
 
 @bp.post("/organizations")
@@ -156,8 +151,8 @@ def add_organization() -> Response:
         made = contacts.add_organization(name, domain=domain, by=web.current_actor())
         if request.form.get("kind") in words.ORGANIZATION:
             made.kind = request.form["kind"]
-    except REFUSALS as wrong:
-        return _form("crm/new_organization.html", wrong)
+    except forms.REFUSALS as wrong:
+        return forms.page("crm/new_organization.html", wrong)
     flash(_("Added."))
     return web.see(url_for("crm.organization", organization_id=made.id))
 
@@ -198,29 +193,16 @@ def _whole_of(contact: Contact) -> dict[str, Any]:
         "orders": queries.orders(ids),
         "others": queries.colleagues_of(contact),
         "parts": beside.parts(who, ids),
+        "likely": duplicates.of(contact, limit=2),
         "form_key": secrets.token_hex(12),
         "now": clock.now(),
     }
 
 
-def _form(template: str, wrong: HelpdeskError | None = None, **values: Any) -> Response:
-    if wrong is not None:
-        return _refused(template, wrong, **values)
-    return make_response(render_template(template, here="customers", form={}, errors={}, trouble="", **values))
-
-
-def _refused(template: str, wrong: HelpdeskError, **values: Any) -> Response:
-    """The form again, with what was typed and what is wrong with it."""
-    errors = wrong.fields if isinstance(wrong, Invalid) else {}
-    trouble = wrong.detail or wrong.title
-    page = render_template(template, here="customers", form=request.form, errors=errors, trouble=trouble, **values)
-    return make_response(page, wrong.status)
-
-
 # --- what the forms say --------------------------------------------------------------------------------------------------
 
 
-def _editable(contact_id: int) -> Contact:
+def editable(contact_id: int) -> Contact:
     """The customer to be changed. Raises NotFound, also for one who was merged: their page leads to the right one."""
     contact = queries.find(web.principal(), contact_id)
     if contact.id != contact_id or not policy.may(web.principal(), "edit", contact):
@@ -276,39 +258,15 @@ def _said() -> dict[str, Any]:
     return {
         "kind": request.form.get("kind", ""),
         "direction": request.form.get("direction", ""),
-        "at": _moment("at"),
+        "at": forms.moment("at"),
         "minutes": int(minutes) if minutes else None,
         "title": web.text("title"),
         "text": request.form.get("text", ""),
         "decision": request.form.get("decision", ""),
         "next_step": web.text("next_step"),
-        "next_at": _moment("next_at"),
+        "next_at": forms.moment("next_at"),
         "key": request.form.get("key", "")[:60],
     }
-
-
-def _moment(name: str) -> datetime | None:
-    """A day and time as the reader's clock shows them; a day alone is its morning. Raises Invalid."""
-    said = request.form.get(name, "").strip()
-    if not said:
-        return None
-    try:
-        at = datetime.fromisoformat(said)
-    except ValueError as wrong:
-        raise Invalid(fields={name: _("Please give a day, and a time if you like.")}) from wrong
-    if len(said) <= 10:
-        at = at.replace(hour=9)
-    return (at if at.tzinfo else at.replace(tzinfo=_zone())).astimezone(UTC)
-
-
-def _words_sought() -> str:
-    """What stands in the search box. No name has a NUL, and PostgreSQL takes none."""
-    return request.args.get("q", "").replace("\x00", "").strip()[:200]
-
-
-def _zone() -> ZoneInfo:
-    user = web.signed_in()
-    return ZoneInfo((user.time_zone if user else "") or web.settings().time_zone)
 
 
 def _stamp(contact: Contact) -> str:
@@ -317,5 +275,5 @@ def _stamp(contact: Contact) -> str:
     return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
 
 
-def _whole(word: str) -> int | None:
-    return int(word) if word.isdigit() and len(word) < 10 else None
+# The views of the one base's order, of lists going in and out, and of segments hang themselves on `bp`.
+from helpdesk.crm import merge_views  # noqa: E402, F401

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext
+from datetime import datetime
+from typing import Any
+
+from flask_babel import format_datetime, gettext
 from flask_babel import lazy_gettext as _
 
+from helpdesk.crm import fields
 from helpdesk.crm.models import Interaction
 from helpdesk.crm.satisfaction import PRIOR_WEIGHT
+from helpdesk.errors import Words
 
 #: What the timeline tells of, in the order of its filter.
 KINDS = {
@@ -37,6 +42,50 @@ KIND_ICONS = {
     "rating": "star",
     "order": "shopping-cart",
 }
+#: Fields whose changes are remembered.
+FIELDS: dict[str, Words] = {
+    "name": _("Name"),
+    "language": _("Language"),
+    "time_zone": _("Time zone"),
+    "preferred_channel": _("Preferred channel"),
+    "reach_from": _("Reach from"),
+    "reach_until": _("Reach until"),
+    "lifecycle": _("Stage"),
+    "owner_id": _("Owner"),
+    "organization_id": _("Organization"),
+    "tags": _("Tags"),
+    "terms": _("Individual terms"),
+    "survey_allowed": _("May be asked how it was"),
+    "last_survey_at": _("Last asked how it was"),
+    "acquired_at": _("Customer since"),
+    "checked_at": _("Confirmed"),
+    "identities": _("Addresses"),
+    "tier": _("Tier"),
+    "kind": _("Kind"),
+    "domain": _("Mail domain"),
+}
+#: From first contact to loyal.
+LIFECYCLE = {
+    "lead": _("First contact"),
+    "customer": _("Customer"),
+    "regular": _("Regular customer"),
+    "loyal": _("Loyal customer"),
+    "former": _("Former customer"),
+}
+CHANNEL = {
+    "email": _("E-mail"), "phone": _("Phone"), "chat": _("Chat"), "portal": _("Portal"), "messenger": _("Messenger"), "letter": _("Letter"),
+}  # fmt: skip
+#: Why two customers may be one.
+REASONS = {
+    "email": _("the same mailbox"),
+    "phone": _("the same phone number"),
+    "shared_phone": _("a phone number that several people share"),
+    "messenger": _("the same messenger account"),
+    "external": _("the same id in another system"),
+    "name": _("the same name"),
+    "organization": _("the same organization or mail domain"),
+    "local_part": _("the same name before the @"),
+}
 LANGUAGE = {"en": _("English"), "ru": _("Russian")}
 ORGANIZATION = {"client": _("Client"), "partner": _("Partner"), "supplier": _("Supplier"), "competitor": _("Competitor")}
 ORDER = {"paid": _("Paid"), "shipped": _("Shipped"), "returned": _("Returned"), "open": _("Open")}
@@ -56,3 +105,26 @@ def title(entry: Interaction) -> str:
         case _:
             kind = str(KIND.get(entry.kind, entry.kind))
             return f"{kind}: {entry.title}" if entry.title else kind
+
+
+def field(name: str) -> Words:
+    """A field's name as people read it; a field of the desk's own has the label that was given to it."""
+    if name.startswith("custom."):
+        return fields.label("contact", name[7:])
+    return FIELDS.get(name, name)
+
+
+def value(name: str, held: Any) -> str:
+    """A field's value as people read it."""
+    if held in (None, "", []):
+        return "—"
+    if name.startswith("custom."):
+        return fields.shown("contact", name[7:], held)
+    if isinstance(held, bool):
+        return str(_("yes") if held else _("no"))
+    if isinstance(held, list):
+        return ", ".join(str(one) for one in held)
+    if name.endswith("_at") and isinstance(held, str):
+        return str(format_datetime(datetime.fromisoformat(held), "short"))
+    table = {"language": LANGUAGE, "lifecycle": LIFECYCLE, "preferred_channel": CHANNEL, "kind": ORGANIZATION}.get(name, {})
+    return str(table.get(str(held), held))

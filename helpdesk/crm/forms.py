@@ -1,0 +1,57 @@
+"""What the customers' pages share: a form drawn again with what was typed and what is wrong with it, and words from the address."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import make_response, render_template, request
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from helpdesk import web
+from helpdesk.errors import Conflict, HelpdeskError, Invalid
+
+#: What a form page shows again with the person's words still in it.
+REFUSALS = (Invalid, Conflict)
+
+
+def page(template: str, wrong: HelpdeskError | None = None, **values: Any) -> Response:
+    """A page; after a refusal with what was typed, the faults, and the refusal's status."""
+    if wrong is None:
+        return make_response(render_template(template, here="customers", form={}, errors={}, trouble="", **values))
+    errors = wrong.fields if isinstance(wrong, Invalid) else {}
+    trouble = wrong.detail or wrong.title
+    shown = render_template(template, here="customers", form=request.form, errors=errors, trouble=trouble, **values)
+    return make_response(shown, wrong.status)
+
+
+def whole(word: str) -> int | None:
+    """A number from the address, None for what is none."""
+    return int(word) if word.isdigit() and len(word) < 10 else None
+
+
+def sought() -> str:
+    """What stands in the search box. No name has a NUL, and PostgreSQL takes none."""
+    return request.args.get("q", "").replace("\x00", "").strip()[:200]
+
+
+def moment(name: str) -> datetime | None:
+    """A day and time as the reader's clock shows them; a day alone is its morning. Raises Invalid."""
+    said = request.form.get(name, "").strip()
+    if not said:
+        return None
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError as wrong:
+        raise Invalid(fields={name: _("Please give a day, and a time if you like.")}) from wrong
+    if len(said) <= 10:
+        at = at.replace(hour=9)
+    return (at if at.tzinfo else at.replace(tzinfo=zone())).astimezone(UTC)
+
+
+def zone() -> ZoneInfo:
+    """The reader's time zone, or the desk's."""
+    user = web.signed_in()
+    return ZoneInfo((user.time_zone if user else "") or web.settings().time_zone)
