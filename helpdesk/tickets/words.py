@@ -78,6 +78,21 @@ def kept_words(text: str) -> str:
     return (str(gettext(sentence)) if sentence else "") + line_end + rest
 
 
+def sender_words(checks: dict[str, Any]) -> tuple[str, str, str]:
+    """What is known of a mail's sender: a few words, their tone, and the whole story; three times nothing when nobody looked."""
+    if not checks:
+        return "", "", ""
+    results = ", ".join(f"{name.upper()} {checks[name]}" for name in ("spf", "dkim", "dmarc") if checks.get(name)) or str(
+        gettext("no results")
+    )
+    by = str(gettext("the desk itself")) if checks.get("by") == "desk" else str(checks.get("by", ""))
+    words, tone, story = {
+        "proven": (gettext("Sender confirmed"), "ok", gettext("The sender's domain vouches for this mail")),
+        "failed": (gettext("Sender may be forged"), "bad", gettext("The sender's domain does not vouch for this mail")),
+    }.get(str(checks.get("verdict")), (gettext("Sender not confirmed"), "", gettext("Nobody vouches for the sender of this mail")))
+    return str(words), tone, str(gettext("%(story)s (%(results)s; checked by %(by)s).", story=story, results=results, by=by))
+
+
 def tickets_count(number: int) -> str:
     return str(ngettext("%(num)s ticket", "%(num)s tickets", number))
 
@@ -91,5 +106,6 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "paragraphs": paragraphs,
     "size": size,
     "kept_words": kept_words,
+    "sender_words": sender_words,
     "who_acts_next": who_acts_next,
 }

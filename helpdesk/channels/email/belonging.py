@@ -27,23 +27,32 @@ MAX_REFERENCES = 30
 
 @dataclass
 class Belonging:
-    """`ticket`: append there. Otherwise open a new ticket, linked to `linked_to` if given. `warnings` go onto the message."""
+    """`ticket`: append there. Otherwise open a new ticket, linked to `linked_to` if given. `warnings` go onto the message.
+
+    `meant`: the ticket of a mark of ours that this sender knows without taking part; perhaps a customer from another address.
+    """
 
     ticket: Ticket | None = None
     linked_to: Ticket | None = None
     warnings: list[str] = field(default_factory=list)
+    meant: Ticket | None = None
 
 
-def find(mail: Mail, sender: Contact, addresses: list[str]) -> Belonging:
-    """Where this contact's mail belongs. `addresses`: everything it was sent to, envelope first."""
+def find(mail: Mail, sender: Contact, addresses: list[str], *, forged: bool = False) -> Belonging:
+    """Where this contact's mail belongs. `addresses`: everything it was sent to, envelope first.
+
+    `forged`: a server says that the sender may be. Then only a mark of ours counts, which nobody but those who got our mail can know.
+    """
     found = Belonging()
-    for ticket_id, claim in _claims(mail, addresses, found.warnings):
-        ticket = _standing(ticket_id)
+    for ticket_id, claim in claims(mail, addresses, found.warnings):
+        ticket = standing(ticket_id)
         if ticket is None:
             continue
         if not takes_part(ticket, sender):
             _warn(found, warnings.STRANGER)
-        elif claim == "subject" and warnings.FORGED_SENDER in warnings.about(mail):
+            if claim == "mark" and not forged:
+                found.meant = found.meant or ticket
+        elif claim != "mark" and forged:
             _warn(found, warnings.NUMBER_ONLY)
         elif ticket.status is not Status.CLOSED:
             return Belonging(ticket, None, [w for w in found.warnings if w != warnings.STRANGER])
@@ -85,7 +94,7 @@ def tickets_referred_to(header_ids: list[str]) -> list[int]:
     return [by_id[header_id] for header_id in wanted if header_id in by_id]
 
 
-def _claims(mail: Mail, addresses: list[str], said: list[str]) -> Iterator[tuple[int, str]]:
+def claims(mail: Mail, addresses: list[str], said: list[str]) -> Iterator[tuple[int, str]]:
     """(ticket id, kind of claim), the strongest first. A forged mark claims nothing and is warned about."""
     for address in addresses:
         mark = marks.in_address(address)
@@ -96,6 +105,10 @@ def _claims(mail: Mail, addresses: list[str], said: list[str]) -> Iterator[tuple
     referred = [*((mail.in_reply_to,) if mail.in_reply_to else ()), *reversed(mail.references)]
     if any((mark := marks.in_message_id(header_id)) is not None and not mark.genuine for header_id in referred[:MAX_REFERENCES]):
         said.append(warnings.FORGED_MARK)
+    for header_id in referred[:MAX_REFERENCES]:
+        mark = marks.in_message_id(header_id)
+        if mark is not None and mark.genuine and mark.ticket_id:
+            yield mark.ticket_id, "mark"
     for ticket_id in tickets_referred_to(referred):
         yield ticket_id, "reference"
     number = _NUMBER.search(mail.subject)
@@ -105,7 +118,7 @@ def _claims(mail: Mail, addresses: list[str], said: list[str]) -> Iterator[tuple
             yield ticket_id_of, "subject"
 
 
-def _standing(ticket_id: int) -> Ticket | None:
+def standing(ticket_id: int) -> Ticket | None:
     """The ticket, or the one it was merged into."""
     ticket = db.session().get(Ticket, ticket_id)
     seen: set[int] = set()

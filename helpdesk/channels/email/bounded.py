@@ -5,7 +5,8 @@ and below `HARMLESS` bytes with few tags and few parts the worst that was found 
 much as parsing. Everything else crosses a pipe, so that a mail which grows in memory or time takes only the child down, and so that the
 server's loop goes on meanwhile (waiting is `poll`, cooperative under gevent). A new child is started when the old one died.
 
-Frames: to the child, length (4 bytes, big-endian) and raw mail; from it, b"M" or b"F", length (4), then `mail.to_wire` or a reason.
+Frames: to the child, b"P", length (4 bytes, big-endian) and raw mail; from it, b"M" or b"F", length (4), then `mail.to_wire` or a reason.
+The same child checks signatures, because that too reads hostile bytes: b"V" with what `signatures.ask` wrote, answered by its JSON.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sys
 import threading
 import time
 
+from . import signatures
 from .mail import Mail, from_wire, to_wire
 from .parse import parse as parse_here
 
@@ -54,6 +56,11 @@ def parse(raw: bytes) -> Mail:
     return _shared().parse(raw)
 
 
+def verify(question: bytes) -> bytes:
+    """Check a mail's signatures (see `signatures`), within the same bounds. Raises ParseFailed."""
+    return _shared().ask(b"V", question)
+
+
 def harmless(raw: bytes) -> bool:
     """Small, few tags, few parts: parsing it here cannot take noticeable time."""
     return len(raw) <= HARMLESS and raw.count(b"<") <= 400 and raw.count(b"\n--") <= 24
@@ -79,13 +86,17 @@ class Parser:
 
     def parse(self, raw: bytes) -> Mail:
         """As the module's `parse`, always in the child."""
+        return from_wire(self.ask(b"P", raw))
+
+    def ask(self, what: bytes, raw: bytes) -> bytes:
+        """One question and its answer. Raises ParseFailed."""
         if len(raw) > MAX_MAIL:
             raise ParseFailed(f"the mail is larger than {MAX_MAIL // 1024 // 1024} MB")
         with self._turn:
             child = self._child if self._child is not None and self._child.poll() is None else self._start()
             deadline = time.monotonic() + self._wall
             try:
-                _write(child, struct.pack(">I", len(raw)) + raw, deadline)
+                _write(child, struct.pack(">cI", what, len(raw)) + raw, deadline)
                 kind, length = struct.unpack(">cI", _read(child, 5, deadline))
                 answer = _read(child, min(length, MAX_ANSWER), deadline)
             except TimeoutError:
@@ -101,7 +112,7 @@ class Parser:
                 self._end()
         if kind == b"F":
             raise ParseFailed(answer.decode("utf-8", "replace"))
-        return from_wire(answer)
+        return answer
 
     def close(self) -> None:
         """End the child."""
@@ -215,8 +226,8 @@ def serve(cpu_seconds: int, memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     parse_here(b"From: warm@example.org\nContent-Type: text/html; charset=koi8-r\n\n<p>\xf0\xd2\xc9</p>")
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while len(head := source.read(4)) == 4:
-        (size,) = struct.unpack(">I", head)
+    while len(head := source.read(5)) == 5:
+        what, size = struct.unpack(">cI", head)
         spent = resource.getrusage(resource.RUSAGE_SELF)
         soft = math.ceil(spent.ru_utime + spent.ru_stime) + cpu_seconds
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
@@ -225,7 +236,7 @@ def serve(cpu_seconds: int, memory: int) -> None:
             raw = source.read(size)
             if len(raw) < size:
                 return
-            answer = to_wire(parse_here(raw))
+            answer = signatures.answer(raw) if what == b"V" else to_wire(parse_here(raw))
         except MemoryError:
             kind, answer = b"F", f"parsing needed more than {memory // 1024 // 1024} MB".encode()
         except Exception as error:  # the type alone: its words may quote the mail

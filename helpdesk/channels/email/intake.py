@@ -16,10 +16,26 @@ from sqlalchemy import select
 
 from helpdesk import clock, db, events, files
 from helpdesk.actor import Actor
-from helpdesk.auth import STAFF, User
 from helpdesk.catalog import LargeMailStored, MailStored
-from helpdesk.channels.email import arrivals, belonging, bounded, inboxes, marks, reports, turns, warnings
-from helpdesk.channels.email.mail import BULK, LIST, Attachment, Mail
+from helpdesk.channels.email import (
+    arrivals,
+    belonging,
+    bounded,
+    claims,
+    colleagues,
+    copied,
+    impostors,
+    inboxes,
+    marks,
+    reports,
+    senders,
+    signatures,
+    steps,
+    trusted,
+    turns,
+    warnings,
+)
+from helpdesk.channels.email.mail import Attachment, Mail
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing
 from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact
@@ -29,7 +45,6 @@ from helpdesk.tickets import intake
 from helpdesk.tickets.intake import Incoming, NewFile
 from helpdesk.tickets.models import Channel, Inbox, Message, Ticket
 
-MAX_PARTICIPANTS = 20
 MAX_FILES = 200
 
 NO_SENDER = "It names no sender, so nobody could be answered."
@@ -50,6 +65,7 @@ class Understood:
     failure: str = ""
     files: tuple[NewFile, ...] = ()
     our_ids: list[str] = field(default_factory=list)
+    signers: list[str] | None = None  # domains with a valid signature; None when nobody checked
 
     def discard(self) -> None:
         """Give up the kept files: no row points at them."""
@@ -76,16 +92,22 @@ def _reading(arrival_id: int) -> Outside | None:
     if arrival is None:
         return None
 
+    checking = not arrival.silent and trusted.authserv_id(arrival.inbox_id) == ""
+
     def then(result: Understood | Exception) -> None:
         if isinstance(result, Exception):
             raise result  # the disk is away, say: tried again later, then parked where an administrator sees it
         accept(arrival_id, result)
 
-    return Outside(call=lambda: understand(arrival), then=then)
+    return Outside(call=lambda: understand(arrival, checking=checking), then=then)
 
 
-def understand(arrival: Arrival) -> Understood:
-    """Parse within bounds and keep the attachments; outside transactions. Raises Unavailable when the disk is."""
+def understand(arrival: Arrival, *, checking: bool = False) -> Understood:
+    """Parse within bounds and keep the attachments; outside transactions. `checking`: also check signatures, which asks DNS.
+
+    Raises Unavailable when the disk is.
+    """
+    steps.reached("understand")
     try:
         raw = arrivals.raw_of(arrival)
     except NotFound:
@@ -99,6 +121,8 @@ def understand(arrival: Arrival) -> Understood:
     made = Understood(mail, our_ids=reports.our_ids(mail, raw))
     if mail.opens_nothing or not mail.from_email:
         return made
+    if checking and signatures.signed(raw):
+        made.signers = signatures.signers(raw, mail)
     kept: list[NewFile] = []
     try:
         kept.extend(_kept(attachment) for attachment in mail.attachments[:MAX_FILES])
@@ -106,6 +130,7 @@ def understand(arrival: Arrival) -> Understood:
         Understood(files=tuple(kept)).discard()
         raise
     made.files = tuple(kept)
+    steps.reached("files kept")
     return made
 
 
@@ -121,9 +146,11 @@ def accept(arrival_id: int, understood: Understood) -> Arrival | None:
         if arrival is None:
             understood.discard()
             return None
+        steps.reached("decide")
         with _as_history(arrival, understood.mail) as at:
             _decide(arrival, understood, at)
         db.session().flush()
+        steps.reached("decided")
     except BaseException:
         understood.discard()
         raise
@@ -173,6 +200,8 @@ def _decide(arrival: Arrival, understood: Understood, at: datetime | None) -> No
     except Invalid:
         arrivals.quarantine(arrival, BAD_SENDER)
         return
+    if _by_colleague(arrival, mail, understood, inbox, addresses):
+        return
     twins = _same_id(mail)
     if any(_same_words(twin, sender, mail, understood) for twin in twins):
         twin = next(twin for twin in twins if _same_words(twin, sender, mail, understood))
@@ -194,18 +223,25 @@ def _take_in(
     """A person wrote (or a newsletter did): a message on their ticket, or a new one."""
     mail = understood.mail
     assert mail is not None
-    belongs = belonging.find(mail, sender, addresses)
-    said = [*warnings.about(mail), *belongs.warnings]
+    checks = senders.judge(mail, trusted.authserv_id(inbox.id), understood.signers)
+    suspicious = [*warnings.about(mail, checks), *impostors.about(mail, doors)]
+    belongs = belonging.find(mail, sender, addresses, forged=warnings.FORGED_SENDER in suspicious)
+    said = [*suspicious, *belongs.warnings]
+    if colleagues.named(mail.from_email) is not None:
+        said.append(warnings.COLLEAGUE_UNPROVEN if not checks.proven else "")
     if twins or arrival.conflicting:
         said.append(warnings.SAME_ID)
     if len(mail.attachments) > MAX_FILES:
         said.append(warnings.ODD_MAIL)
     people: tuple[Contact, ...] = ()
-    if belongs.ticket is None:
-        people, too_many = _participants(mail, sender, doors)
+    if belongs.ticket is not None:
+        if copied.others(mail, belongs.ticket, doors):
+            said.append(warnings.OTHERS_COPIED)
+    else:
+        people, too_many = copied.participants(mail, sender, doors)
         if too_many:
             said.append(warnings.MANY_PEOPLE)
-    incoming = _incoming(mail, sender, understood.files, people, said, at)
+    incoming = _incoming(mail, sender, understood.files, people, said, at, checks)
     by = Actor("contact", sender.id, via="import" if arrival.silent else "email")
     if belongs.ticket is not None:
         message = intake.append(belongs.ticket, incoming, by=by)
@@ -213,6 +249,19 @@ def _take_in(
     else:
         ticket, message = intake.receive(incoming, inbox, by=by, linked_to=belongs.linked_to)
         arrivals.decide(arrival, ArrivalState.ACCEPTED, ticket_id=ticket.id, message_id=message.id)
+        if belongs.meant is not None and not arrival.silent:
+            claims.ask(belongs.meant, ticket, message, sender)
+
+
+def _by_colleague(arrival: Arrival, mail: Mail, understood: Understood, inbox: Inbox, addresses: list[str]) -> bool:
+    """Whether a colleague wrote from their own mail program and it was taken in as theirs."""
+    user = colleagues.named(mail.from_email)
+    if user is None or arrival.silent:
+        return False
+    checks = senders.judge(mail, trusted.authserv_id(inbox.id), understood.signers)
+    if not checks.proven:
+        return False
+    return colleagues.take(arrival, user, mail, understood.files, checks, addresses)
 
 
 def _automatic(arrival: Arrival, mail: Mail, our_ids: list[str], addresses: list[str], at: datetime | None) -> None:
@@ -232,7 +281,13 @@ def _automatic(arrival: Arrival, mail: Mail, our_ids: list[str], addresses: list
 
 
 def _incoming(
-    mail: Mail, sender: Contact, kept: tuple[NewFile, ...], people: tuple[Contact, ...], said: list[str], at: datetime | None
+    mail: Mail,
+    sender: Contact,
+    kept: tuple[NewFile, ...],
+    people: tuple[Contact, ...],
+    said: list[str],
+    at: datetime | None,
+    checks: senders.Checks | None = None,
 ) -> Incoming:
     text, html, quote = mail.reply_text, mail.reply_html, mail.quote_text
     if not text.strip() and not html.strip():  # all of it is a quotation: somebody forwarded something without a word
@@ -250,8 +305,9 @@ def _incoming(
         automatic=(mail.automatic or "")[:20],
         files=kept,
         participants=people,
-        warnings=tuple(dict.fromkeys(said)),
+        warnings=tuple(dict.fromkeys(sentence for sentence in said if sentence)),
         at=at,
+        sender_checks=checks.kept() if checks is not None else {},
     )
 
 
@@ -274,27 +330,6 @@ def _inbox(arrival: Arrival, doors: inboxes.Doors, addresses: list[str]) -> Inbo
     if inbox is not None:
         arrival.inbox_id = inbox.id
     return inbox
-
-
-def _participants(mail: Mail, sender: Contact, doors: inboxes.Doors) -> tuple[tuple[Contact, ...], bool]:
-    """The people a new request was also sent to, and whether they were too many to be meant."""
-    if mail.automatic in (LIST, BULK):
-        return (), False
-    others = list(dict.fromkeys(one.email.lower() for one in (*mail.to_addresses, *mail.cc_addresses)))
-    others = [address for address in others if not doors.ours(address) and doors.find([address]) is None]
-    if len(others) > MAX_PARTICIPANTS:
-        return (), True
-    names = {one.email.lower(): one.name for one in (*mail.to_addresses, *mail.cc_addresses)}
-    colleagues = set(db.session().scalars(select(User.email).where(User.email.in_(others), User.role.in_(STAFF)))) if others else set()
-    found: dict[int, Contact] = {}
-    for address in others:
-        if address in colleagues:
-            continue
-        with contextlib.suppress(Invalid):
-            person = contacts.by_email(address, name=names[address], by=arrivals.DOOR)
-            found[person.id] = person
-    found.pop(sender.id, None)
-    return tuple(found.values()), False
 
 
 def _is_ours(header_id: str) -> bool:

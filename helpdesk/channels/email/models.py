@@ -67,6 +67,15 @@ class Arrival(Base):
     )
 
 
+class InboxTrust(Base):
+    """Whose judgement of senders an inbox believes: the name that its own mail server writes into Authentication-Results (RFC 8601)."""
+
+    __tablename__ = "inbox_trust"
+
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id"), primary_key=True)
+    authserv_id: Mapped[str] = mapped_column(String(255), default="")
+
+
 class OutgoingState(enum.StrEnum):
     WAITING = "waiting"
     SENDING = "sending"
@@ -77,13 +86,15 @@ class OutgoingState(enum.StrEnum):
 
 class OutgoingKind(enum.StrEnum):
     """reply: an agent's answer; receipt: "we have your request"; survey: how was it; ticket_link: a fresh link to a ticket; sign_in: a link
-    for a person with an account, made when the mail leaves and stored nowhere (`purpose` says which kind)."""
+    for a person with an account, made when the mail leaves and stored nowhere (`purpose` says which kind); claim: the question whether it
+    was they who wrote from another address."""
 
     REPLY = "reply"
     RECEIPT = "receipt"
     SURVEY = "survey"
     TICKET_LINK = "ticket_link"
     SIGN_IN = "sign_in"
+    CLAIM = "claim"
 
 
 class Outgoing(Base):

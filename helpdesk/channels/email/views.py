@@ -20,6 +20,8 @@ from helpdesk.channels.email.words import TEMPLATE_WORDS
 from helpdesk.db import Base
 from helpdesk.errors import NotFound
 from helpdesk.tickets.inboxes import can_send
+from helpdesk.tickets.models import Message
+from helpdesk.tickets.words import sender_words
 
 bp = Blueprint("email", __name__, url_prefix="/admin/mail")
 
@@ -52,7 +54,9 @@ def ledger() -> Response:
 @bp.get("/<int:arrival_id>")
 def arrival(arrival_id: int) -> Response:
     found = _find(Arrival, arrival_id)
-    return _page("admin/mail_arrival.html", arrival=found, ticket_number=queries.ticket_number(found.ticket_id))
+    message = db.session().get(Message, found.message_id) if found.message_id is not None else None
+    checks = sender_words(message.sender_checks) if message is not None else ("", "", "")
+    return _page("admin/mail_arrival.html", arrival=found, ticket_number=queries.ticket_number(found.ticket_id), checks=checks)
 
 
 @bp.get("/<int:arrival_id>/original")

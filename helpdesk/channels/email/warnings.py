@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from helpdesk.channels.email.mail import Mail
+from helpdesk.channels.email.senders import FAILED, Checks
 
 STRANGER = "The sender refers to another ticket but does not take part in it; nothing of that ticket was shown to them."
-NUMBER_ONLY = "The subject names a ticket of the sender's, but the mail server says that the sender may be forged."
+NUMBER_ONLY = "The mail refers to a ticket of the sender's, but the mail server says that the sender may be forged."
 FORGED_MARK = "The mail refers to a ticket with a forged mark."
 FORGED_SENDER = "The mail server says that this mail does not come from where it claims (DMARC failed)."
 OTHER_NAME = "The sender's name shows another address than the real one."
@@ -21,6 +22,12 @@ OTHER_REPLY_TO = "Answers were asked to go to another address. Ours go to the se
 ENCRYPTED = "The mail is encrypted; its text cannot be read here."
 SAME_ID = "Another mail with the same Message-ID but other content came before."
 MANY_PEOPLE = "The mail was sent to very many people; they were not added to the ticket."
+COLLEAGUE_UNPROVEN = "The mail claims to come from a colleague, but nothing proves it; it was not treated as theirs."
+COLLEAGUE_NOTED = "Written from a colleague's own mail program, without the mark that an answer needs; kept as a note, not sent."
+COLLEAGUE_TOO_LATE = "Written from a colleague's own mail program before they saw the newest message; kept as a note, not sent."
+BEARS_OUR_NAME = "The sender bears the name of a colleague or of this desk, but writes from another address."
+LIKE_OURS = "The sender's domain looks like ours, but is another."
+OTHERS_COPIED = "The mail was also sent to people who do not take part in this ticket."
 ODD_MAIL = "Parts of this mail could not be read; see the original."
 
 _FAILED = re.compile(r"(?i)\bdmarc\s*=\s*fail\b")
@@ -32,13 +39,15 @@ _PROBLEMS = (
 )
 
 
-def about(mail: Mail) -> list[str]:
+def about(mail: Mail, checks: Checks | None = None) -> list[str]:
     """The warnings that a mail deserves by itself.
 
-    An authentication failure is believed whoever reports it, for nobody accuses themselves; a pass is never believed here.
+    An authentication failure is believed whoever reports it, for nobody accuses themselves, unless the inbox's own server has proven the
+    sender; a pass counts only through `checks`.
     """
     found: dict[str, None] = {}
-    if any(_FAILED.search(result) for result in mail.authentication[:5]):
+    accused = any(_FAILED.search(result) for result in mail.authentication[:5])
+    if (checks is not None and checks.verdict == FAILED) or (accused and not (checks is not None and checks.proven)):
         found[FORGED_SENDER] = None
     for begins, sentence in _PROBLEMS:
         if any(problem.startswith(begins) for problem in mail.problems):

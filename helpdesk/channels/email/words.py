@@ -33,6 +33,7 @@ KIND = {
     OutgoingKind.SURVEY: _("Survey"),
     OutgoingKind.TICKET_LINK: _("Link to a ticket"),
     OutgoingKind.SIGN_IN: _("Link to sign in"),
+    OutgoingKind.CLAIM: _("Question about another address"),
 }
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.actor import Actor
-from helpdesk.channels.email import bounded, handover, listener, marks
+from helpdesk.channels.email import bounded, handover, listener, marks, signatures
 from helpdesk.channels.email.models import Arrival, Outgoing
 from helpdesk.tickets import thread
 from helpdesk.tickets.models import Message as TicketMessage
@@ -185,3 +185,12 @@ def opened_by_mail(desk: TestDesk, door: MailDoor, raw: bytes = b"") -> Ticket:
 def reply_mark(desk: TestDesk, ticket: Ticket, contact: int = 0) -> str:
     """The address that Carol's program answers to."""
     return marks.reply_address("support@example.com", ticket.id, contact or desk.people.carol)
+
+
+@pytest.fixture(autouse=True)
+def dns() -> Iterator[dict[str, bytes]]:
+    """What the tests' name server knows: text records by name. Nobody asks a real one."""
+    known: dict[str, bytes] = {}
+    before = signatures.use_resolver(lambda name: [known[name]] if name in known else [])
+    yield known
+    signatures.use_resolver(before)

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from helpdesk import db
-from helpdesk.channels.email.imap import accounts, connection, fetching
+from helpdesk.channels.email import trusted
+from helpdesk.channels.email.imap import connection, fetching
 from helpdesk.channels.email.imap.models import MailAccount
 from helpdesk.channels.email.imap.trouble import AccountTrouble
 from helpdesk.cli import helpdesk
@@ -123,7 +124,7 @@ def test_the_server_whose_checks_are_believed_is_set_per_inbox(desk: TestDesk) -
     ada = Browser(desk, desk.people.ada)
     assert ada.send(f"{page}/trust", page=page, authserv_id=" MX.Example.com ").status_code == 303
     with db.read():
-        assert accounts.authserv_id(desk.people.mail) == "mx.example.com" and accounts.authserv_id(desk.people.billing_mail) == ""
+        assert trusted.authserv_id(desk.people.mail) == "mx.example.com" and trusted.authserv_id(desk.people.billing_mail) == ""
     ada.send(f"{page}/trust", page=page, authserv_id="a b")
     assert "not a server" in ada.open(page).text
 

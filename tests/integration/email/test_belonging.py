@@ -183,7 +183,7 @@ def test_a_stranger_opens_a_ticket_of_their_own_and_learns_nothing(desk: TestDes
     forged = how == "by a mark of their own making"
     assert theirs.linked_to_id == (None if forged else ticket.id)
     assert (warnings.FORGED_MARK if forged else warnings.STRANGER) in messages(theirs)[0].warnings
-    assert not any("42" in mail.body_text for mail in outbox() if "mallory" in mail.recipient or "alice" in mail.recipient)
+    assert not any("secret is 42" in mail.body_text for mail in outbox() if "mallory" in mail.recipient or "alice" in mail.recipient)
 
 
 def test_on_a_new_ticket_of_a_stranger_the_copied_customer_does_not_give_access_to_the_old_one(desk: TestDesk, door: MailDoor) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from helpdesk import clock, db, vault, versions
 from helpdesk.actor import Actor
 from helpdesk.catalog import SettingsChanged
-from helpdesk.channels.email.imap.models import Afterwards, InboxTrust, MailAccount, MailFolder, SignIn, Tls
+from helpdesk.channels.email.imap.models import Afterwards, MailAccount, MailFolder, SignIn, Tls
 from helpdesk.errors import Invalid, Words
 from helpdesk.events import record
 from helpdesk.tickets.models import Channel, Inbox
@@ -113,28 +113,6 @@ def login_of(account: MailAccount) -> Login:
 
 def of_inbox(inbox_id: int) -> list[MailAccount]:
     return list(db.session().scalars(select(MailAccount).where(MailAccount.inbox_id == inbox_id).order_by(MailAccount.id)))
-
-
-# --- whose judgement is believed -----------------------------------------------------------------------------------------
-
-
-def authserv_id(inbox_id: int | None) -> str:
-    """The name of the server whose Authentication-Results this inbox believes; empty for none."""
-    trust = db.session().get(InboxTrust, inbox_id) if inbox_id is not None else None
-    return trust.authserv_id if trust is not None else ""
-
-
-def trust(inbox: Inbox, name: str, *, by: Actor) -> None:
-    """Believe what this server says of senders; an empty name believes nobody. Raises Invalid."""
-    name = name.strip().lower()
-    if len(name) > 255 or any(sign.isspace() or sign in ';()<>"' for sign in name):
-        raise Invalid(fields={"authserv_id": _("This is not a server's name such as mx.example.com.")})
-    kept = db.session().get(InboxTrust, inbox.id)
-    if kept is None:
-        kept = InboxTrust(inbox_id=inbox.id)
-        db.session().add(kept)
-    kept.authserv_id = name
-    record(SettingsChanged(by, what=f"inbox:{inbox.id}"))
 
 
 # --- checking ------------------------------------------------------------------------------------------------------------

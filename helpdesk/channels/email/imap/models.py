@@ -92,12 +92,3 @@ class MailFolder(Base):
     last_uid: Mapped[int] = mapped_column(default=0)
     stuck_uid: Mapped[int] = mapped_column(default=0)
     stuck_tries: Mapped[int] = mapped_column(default=0)
-
-
-class InboxTrust(Base):
-    """Whose judgement of senders an inbox believes: the name that its own mail server writes into Authentication-Results (RFC 8601)."""
-
-    __tablename__ = "inbox_trust"
-
-    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id"), primary_key=True)
-    authserv_id: Mapped[str] = mapped_column(String(255), default="")

@@ -17,6 +17,7 @@ from helpdesk import clock, db, web
 from helpdesk.agents.admin import tabs
 from helpdesk.agents.admin.forms import REFUSALS, find, page, seen, whole
 from helpdesk.agents.admin.inboxes import PANELS
+from helpdesk.channels.email import trusted
 from helpdesk.channels.email.imap import accounts, connection, fetching
 from helpdesk.channels.email.imap.models import Afterwards, MailAccount, SignIn, Tls
 from helpdesk.channels.email.imap.trouble import AccountTrouble
@@ -126,7 +127,7 @@ def remove(inbox_id: int, account_id: int) -> Response:
 @bp.post("/trust")
 def trust(inbox_id: int) -> Response:
     try:
-        accounts.trust(_inbox(inbox_id), request.form.get("authserv_id", ""), by=web.current_actor())
+        trusted.trust(_inbox(inbox_id), request.form.get("authserv_id", ""), by=web.current_actor())
     except REFUSALS as wrong:
         flash(str(next(iter(getattr(wrong, "fields", {}).values()), wrong.detail)), "bad")
     else:
@@ -142,7 +143,7 @@ def panel(inbox: Inbox) -> str:
         "admin/_mail_accounts.html",
         inbox=inbox,
         accounts=accounts.of_inbox(inbox.id),
-        trusted=accounts.authserv_id(inbox.id),
+        trusted=trusted.authserv_id(inbox.id),
         reason=reason,
         state=state,
     )

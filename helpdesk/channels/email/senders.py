@@ -1,0 +1,127 @@
+"""Whether a mail comes from where it claims: what the inbox's own mail server found, else what its signatures prove.
+
+`judge` is pure. The Authentication-Results of a mail can be written by anybody: only the topmost one counts, and only when it bears the
+name of the server that the inbox trusts (RFC 8601, 5 and 7.1); comments and quoted strings in it may hold the attacker's words and are
+left out. Aligned is a domain that equals the author's or stands above it; without a list of public suffixes siblings do not count, which
+errs on the careful side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from helpdesk.channels.email.mail import Mail
+
+PROVEN, UNPROVEN, FAILED = "proven", "unproven", "failed"
+#: Stands for "we checked ourselves" where otherwise a server's name stands.
+OURSELVES = "desk"
+_RESULT = re.compile(r"^\s*(spf|dkim|dmarc)\s*=\s*([a-z]+)\b(.*)$", re.I | re.S)
+_PROPERTY = re.compile(r"\b(header\.from|header\.d|header\.i|smtp\.mailfrom|smtp\.helo)\s*=\s*([^\s;]+)", re.I)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What is known of a mail's sender. The three results are RFC 8601's words, empty where nobody looked; `by` says who looked."""
+
+    verdict: str = UNPROVEN
+    spf: str = ""
+    dkim: str = ""
+    dmarc: str = ""
+    by: str = ""
+
+    @property
+    def proven(self) -> bool:
+        return self.verdict == PROVEN
+
+    def kept(self) -> dict[str, str]:
+        """As the message keeps it; empty when nobody looked."""
+        if not self.by:
+            return {}
+        return {"verdict": self.verdict, "spf": self.spf, "dkim": self.dkim, "dmarc": self.dmarc, "by": self.by[:255]}
+
+
+def judge(mail: Mail, authserv_id: str, signers: Sequence[str] | None = None) -> Checks:
+    """What is known of the sender. `signers`: domains whose signatures were checked here and are valid; None when nobody checked."""
+    author = mail.from_email.rpartition("@")[2].lower()
+    alone = not any(problem.startswith(("has more than one From", "names several senders")) for problem in mail.problems)
+    results = _results(mail, authserv_id)
+    if results is not None:
+        return _by_server(results, author, authserv_id, alone)
+    if signers:
+        proven = alone and any(aligned(domain, author) for domain in signers)
+        return Checks(PROVEN if proven else UNPROVEN, dkim="pass", by=OURSELVES)
+    if signers is not None:
+        return Checks(UNPROVEN, dkim="fail", by=OURSELVES)
+    return Checks()
+
+
+def aligned(domain: str, author: str) -> bool:
+    """Whether who signed for `domain` may speak for an author at `author`: the same domain, or one above it that is no top-level one."""
+    domain, author = domain.lower().rstrip("."), author.lower().rstrip(".")
+    return "." in domain and (author == domain or author.endswith("." + domain))
+
+
+def _by_server(results: list[tuple[str, str, dict[str, str]]], author: str, server: str, alone: bool) -> Checks:
+    said: dict[str, str] = {}
+    proven = failed = False
+    for method, result, properties in results:
+        said.setdefault(method, result)
+        vouched = properties.get({"dmarc": "header.from", "dkim": "header.d", "spf": "smtp.mailfrom"}[method], "")
+        vouched = (vouched or (properties.get("header.i", "") if method == "dkim" else "")).rpartition("@")[2]
+        if method == "dmarc":
+            failed = failed or result == "fail"
+            proven = proven or (result == "pass" and (not vouched or vouched == author))
+        elif result == "pass":
+            proven = proven or aligned(vouched, author)
+    if failed:
+        verdict = FAILED
+    else:
+        verdict = PROVEN if proven and alone else UNPROVEN
+    return Checks(verdict, said.get("spf", ""), said.get("dkim", ""), said.get("dmarc", ""), server)
+
+
+def _results(mail: Mail, authserv_id: str) -> list[tuple[str, str, dict[str, str]]] | None:
+    """(method, result, properties) of the trusted header; None when there is none."""
+    topmost = next((line for line in mail.authentication if line.lower().startswith("authentication-results:")), None)
+    if not authserv_id or topmost is None:
+        return None
+    parts = _plain(topmost.partition(":")[2])[:8000].split(";")
+    if parts[0].split()[:1] != [authserv_id] and parts[0].strip().lower().split()[:1] != [authserv_id.lower()]:
+        return None
+    found: list[tuple[str, str, dict[str, str]]] = []
+    for part in parts[1:50]:
+        match = _RESULT.match(part)
+        if match is not None:
+            properties: dict[str, str] = {}
+            for name, value in _PROPERTY.findall(match[3]):
+                properties.setdefault(name.lower(), value.lower())
+            found.append((match[1].lower(), match[2].lower(), properties))
+    return found
+
+
+def _plain(value: str) -> str:
+    """A header's value without its comments and quoted strings, which may nest and escape. Linear."""
+    out: list[str] = []
+    depth, quoted, at = 0, False, 0
+    while at < len(value):
+        sign = value[at]
+        if sign == "\\" and (depth or quoted):
+            at += 2
+            continue
+        if quoted:
+            quoted = sign != '"'
+        elif sign == "(":
+            depth += 1
+        elif sign == ")" and depth:
+            depth -= 1
+        elif depth:
+            pass
+        elif sign == '"':
+            quoted = True
+            out.append("-")
+        else:
+            out.append(sign)
+        at += 1
+    return "".join(out)
