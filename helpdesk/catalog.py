@@ -780,6 +780,15 @@ class QueueChanged:
 
 
 @event
+class DryRunAsked:
+    """Somebody who leads wants to know what a changed rule would have done to a recorded week. Nothing is changed by it."""
+
+    run_id: int
+    queue_id: int
+    by: Actor
+
+
+@event
 class SettingsChanged:
     """An administrator changed how the desk works. `what` names the screen or record."""
 

@@ -183,6 +183,7 @@ REACTING = (
     "helpdesk.agents.notifications",
     "helpdesk.agents.scheduled.replies",
     "helpdesk.agents.people",
+    "helpdesk.agents.leading.dry_runs",
     "helpdesk.channels.email.intake",
     "helpdesk.channels.email.out",
     "helpdesk.channels.email.receipts",

@@ -85,6 +85,7 @@ FACTS: dict[str, Words] = {
     "password_changed": _("Password changed"),
     "sessions_ended": _("Signed out everywhere"),
     "queue_changed": _("Queue changed"),
+    "dry_run_asked": _("Change tried on a past week"),
     "settings_changed": _("Settings changed"),
     "delivery_retried": _("Failed work tried again"),
     "delivery_discarded": _("Failed work given up"),
