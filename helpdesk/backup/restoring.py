@@ -317,10 +317,16 @@ def _finish(say: Say) -> None:
             .join(Contact, Contact.id == Ticket.requester_id)
             .order_by(Message.id)
         )
-        for row in session.execute(found.execution_options(yield_per=1000)):
-            first = row.ticket_id not in begun
-            begun.add(row.ticket_id)
-            search.remember(Message(id=row.id, text=row.text), *((row.subject, row.name) if first else ()))
+        rows = session.execute(found.execution_options(yield_per=1000))
+        search.remember_all((row.id, "\n".join((*_named_once(row, begun), row.text))) for row in rows)
+
+
+def _named_once(row: Any, begun: set[int]) -> tuple[str, ...]:
+    """A ticket's first message is found by its subject and the customer's name, too."""
+    if row.ticket_id in begun:
+        return ()
+    begun.add(row.ticket_id)
+    return (row.subject, row.name)
 
 
 def _known_steps() -> set[str]:

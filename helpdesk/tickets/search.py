@@ -6,7 +6,8 @@ and the caller's permissions are part of the query.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from sqlalchemy import ColumnElement, Select, column, select, table, text
 from sqlalchemy import true as everything
@@ -18,18 +19,28 @@ from helpdesk.tickets.models import DeliveryState, Message, MessageKind, Ticket
 _words = table("message_words", column("rowid"), column("message_id"), column("stems"), column("message_words"))
 LONGEST = 200_000
 MOST_WORDS = 12
+BATCH = 500
 
 
 def remember(message: Message, *more: str) -> None:
     """Index a message's words (and `more`: the subject and the customer's name go with the first)."""
-    words = " ".join(_safe(stems("\n".join((*more, message.text))[:LONGEST])))
-    if db.engine().dialect.name == "sqlite":
-        statement = "INSERT INTO message_words(rowid, stems) VALUES (:id, :words)"
-    else:
-        statement = (
-            "INSERT INTO message_words(message_id, stems) VALUES (:id, to_tsvector('simple', :words)) ON CONFLICT (message_id) DO NOTHING"
-        )
-    db.session().execute(text(statement), {"id": message.id, "words": words})
+    remember_all([(message.id, "\n".join((*more, message.text)))])
+
+
+def remember_all(texts: Iterable[tuple[int, str]]) -> None:
+    """Index many messages, in batches: [(message id, everything that is to be found)]."""
+    statement = _REMEMBER[db.engine().dialect.name]
+    rows = ({"id": number, "words": " ".join(_safe(stems(said[:LONGEST])))} for number, said in texts)
+    while batch := list(islice(rows, BATCH)):
+        db.session().connection().execute(statement, batch if len(batch) > 1 else batch[0])
+
+
+_REMEMBER = {
+    "sqlite": text("INSERT INTO message_words(rowid, stems) VALUES (:id, :words)"),
+    "postgresql": text(
+        "INSERT INTO message_words(message_id, stems) VALUES (:id, to_tsvector('simple', :words)) ON CONFLICT (message_id) DO NOTHING"
+    ),
+}
 
 
 def forget(message_id: int) -> None:
