@@ -62,7 +62,7 @@ def load(folder: Path, *, learn: bool = False) -> list[Document]:
     """
     asked: dict[str, list[str]] = {}
     if learn:
-        answers = _answers(folder)
+        answers = answers_of(folder)
         for query in tuning_half(folder):
             for answer in sorted(answers[query["id"]]):
                 asked.setdefault(answer, []).append(str(query["text"]))
@@ -111,14 +111,19 @@ def ndcg(ranked: list[str], relevant: set[str]) -> float:
     return gained / sum(1 / math.log2(place + 2) for place in range(min(10, len(relevant)))) if relevant else 0.0
 
 
+def questions(folder: Path) -> list[dict[str, str]]:
+    """The folder's questions that have an answer."""
+    answers = answers_of(folder)
+    return [query for query in _rows(folder / "queries.jsonl") if query["id"] in answers]
+
+
 def tuning_half(folder: Path) -> list[dict[str, str]]:
     """The questions that may be tuned on: md5 of the folder's name and the question's id is even."""
-    answers = _answers(folder)
-    return [
-        query
-        for query in _rows(folder / "queries.jsonl")
-        if query["id"] in answers and not int(hashlib.md5((folder.name + query["id"]).encode()).hexdigest(), 16) % 2
-    ]
+
+    def is_even(query: dict[str, str]) -> bool:
+        return not int(hashlib.md5((folder.name + query["id"]).encode()).hexdigest(), 16) % 2
+
+    return [query for query in questions(folder) if is_even(query)]
 
 
 @contextmanager
@@ -154,7 +159,7 @@ def tune_command(folder: Path) -> None:
     if not queries:
         raise click.ClickException(f"{folder}: no answered question to tune on")
     with searching(load(folder)) as engine:
-        weights, before, after = tune(engine, queries, _answers(folder))
+        weights, before, after = tune(engine, queries, answers_of(folder))
     click.echo(json.dumps({"weights": asdict(weights), "ndcg10": {"before": round(before, 4), "after": round(after, 4)}}))
 
 
@@ -165,7 +170,8 @@ def reindex(engine: Engine, say: Callable[[str], None] = click.echo) -> None:
     say("The index is new.")
 
 
-def _answers(folder: Path) -> dict[str, set[str]]:
+def answers_of(folder: Path) -> dict[str, set[str]]:
+    """Question → the articles that answer it."""
     answers: dict[str, set[str]] = {}
     for row in _rows(folder / "qrels.jsonl"):
         answers.setdefault(str(row["qid"]), set()).add(str(row["docid"]))

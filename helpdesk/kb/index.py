@@ -35,11 +35,11 @@ from whoosh.filedb.filestore import FileStorage
 from whoosh.index import FileIndex
 from whoosh.reading import SegmentReader
 
-from helpdesk.kb import text
+from helpdesk.kb import text, trust
 from helpdesk.kb.documents import Document, Source
 from helpdesk.kb.speller import Speller
 
-FORMAT = f"{text.VERSION}.1.{whoosh.versionstring()}"  # another format on the disk counts as damage: rebuilt
+FORMAT = f"{text.VERSION}.2.{whoosh.versionstring()}"  # another format on the disk counts as damage: rebuilt
 FIELDS = ("title", "body", "asked", "labels")
 EDGES = range(2, 11)  # letters of the word beginnings that type-ahead finds
 _KEPT_BODY = 20_000  # characters a snippet may come from
@@ -60,13 +60,14 @@ class Busy(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """What `state.json` says. `files`: name → [size, crc32]. `recent`: changes since the last full build."""
+    """What `state.json` says. `files`: name → [size, crc32]. `recent`: changes since the last full build. `agreement`: see `trust`."""
 
     format: str
     generation: str
     revision: int
     recent: int
     files: dict[str, list[int]]
+    agreement: float = 1.0
 
 
 class Index:
@@ -128,6 +129,7 @@ class Index:
             target.mkdir(parents=True)
             frequencies: Counter[str] = Counter()
             seen: set[str] = set()
+            asked: list[tuple[str, list[str]]] = []
             index = FileIndex.create(FileStorage(str(target)), _schema(), "MAIN")
             writer = index.writer(timeout=wait, limitmb=48, compound=False)
             for document in documents:
@@ -135,10 +137,12 @@ class Index:
                     continue
                 seen.add(document.id)
                 frequencies.update(_add(writer, document))
+                if len(asked) < trust.MOST:
+                    asked += [(document.id, text.stems(question)) for question in document.asked[:_ASKED]]
             writer.commit(merge=False)
             (target / "words").write_bytes(Speller.of(frequencies, len(seen)).dumped)
             with self._locked(self._writing, wait):
-                self._switch(generation, revision, recent=0)
+                self._switch(generation, revision, recent=0, agreement=trust.agreement(asked))
                 for other in self.folder.glob("g-*"):
                     if other.name != generation:
                         shutil.rmtree(other, ignore_errors=True)
@@ -166,13 +170,13 @@ class Index:
             except Exception as error:  # Whoosh over broken files raises nearly anything
                 raise Damaged(repr(error)) from error
             (target / "recent").write_text(json.dumps(fresh), encoding="utf-8")
-            self._switch(state.generation, revision, recent=state.recent + len(latest), known=state.files)
+            self._switch(state.generation, revision, recent=state.recent + len(latest), agreement=state.agreement, known=state.files)
 
     def discard(self) -> None:
         """Declare the index unusable (a restored database has an older revision than it); whoever searches next builds it anew."""
         self._state_file.unlink(missing_ok=True)
 
-    def _switch(self, generation: str, revision: int, *, recent: int, known: dict[str, list[int]] | None = None) -> None:
+    def _switch(self, generation: str, revision: int, *, recent: int, agreement: float, known: dict[str, list[int]] | None = None) -> None:
         """Put a generation in force. The state is renamed last: whoever dies before has changed nothing."""
         files: dict[str, list[int]] = {}
         for path in sorted((self.folder / generation).iterdir()):
@@ -183,7 +187,7 @@ class Index:
                 continue
             content = path.read_bytes()
             files[path.name] = [len(content), zlib.crc32(content)]
-        state = State(FORMAT, generation, revision, recent, files)
+        state = State(FORMAT, generation, revision, recent, files, agreement)
         draft = self._state_file.with_name(f"state.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
         draft.replace(self._state_file)

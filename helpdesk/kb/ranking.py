@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from helpdesk.kb import layout, text
+from helpdesk.kb import everyday, layout, text
 from helpdesk.kb.index import FIELDS
 from helpdesk.kb.snapshot import Kept, Snapshot
 from helpdesk.kb.speller import SHORTEST, grams
@@ -21,6 +21,7 @@ from helpdesk.kb.speller import SHORTEST, grams
 RERANKED = 50
 LONGEST_QUERY = 2_000  # characters that are read of a question
 _SYNONYM = 0.7  # of the asked word's weight
+_SMALL_TALK = 0.3
 _MOST_WORDS = 160  # different ones looked up
 _MOST_STEMS = 24  # asked for, the rarest
 _MOST_GRAMS = 64  # looked for in each candidate, the rarest
@@ -91,7 +92,7 @@ def understand(
             again = list(text.tokens(other))
             if again and all(snapshot.weight(token.stem) for token in again):
                 chunk, read, changed = other, again, True
-        meant = [_correction(token, snapshot) for token in read]
+        meant = [_correction(token, snapshot) or _written_oddly(token, snapshot) for token in read]
         for token, corrected in zip(reversed(read), reversed(meant), strict=True):  # backwards: earlier offsets stay true
             if corrected and token.word not in familiar:
                 chunk, changed = chunk[: token.start] + corrected[0] + chunk[token.end :], True
@@ -102,16 +103,29 @@ def understand(
             question.unknown += not corrected and not snapshot.weight(token.stem)
         if len(question.words) > _MOST_WORDS:
             break
-    if synonyms:
-        for stem in list(question.stems):
-            for other in synonyms.get(stem, ()):
-                question.stems.setdefault(other, _SYNONYM)
+    _weigh(question, snapshot, synonyms or {})
     question.suggestion = " ".join(shown) if changed else None
     return question
 
 
+def _weigh(question: Question, snapshot: Snapshot, synonyms: Mapping[str, Collection[str]]) -> None:
+    """Small talk counts little beside words that tell something; what articles may say instead is looked for, too."""
+    asked = list(question.stems)
+    telling = [stem for stem in asked if stem not in everyday.small_talk()] or asked
+    for stem in asked:
+        question.stems[stem] = 1.0 if stem in telling else _SMALL_TALK
+    for stem in asked:
+        for other in synonyms.get(stem, ()):
+            question.stems[other] = max(question.stems.get(other, 0.0), _SYNONYM)
+    for stem in telling:
+        for other, share in everyday.akin(stem, snapshot.weight(stem) > 0):
+            if other not in question.stems and snapshot.weight(other):
+                question.stems[other] = share
+
+
 def rank(question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None], weights: Weights, limit: int = RERANKED) -> list[Ranked]:
     """The best articles, best first; only those that share a word with the question."""
+    weights = replace(weights, asked=weights.asked * snapshot.asked_share)
     stems = {stem: share * weight for stem, share in question.stems.items() if (weight := snapshot.weight(stem))}
     rarest = heapq.nlargest(_MOST_STEMS, stems, key=lambda stem: stems[stem])
     if not rarest:
@@ -157,6 +171,16 @@ def _correction(token: text.Token, snapshot: Snapshot) -> list[str]:
     if len(token.word) < SHORTEST or snapshot.weight(token.stem):
         return []
     return [word for word in snapshot.corrections(token.word) if snapshot.weight(text.stem(word))]
+
+
+def _written_oddly(token: text.Token, snapshot: Snapshot) -> list[str]:
+    """A word that no article has, as it may have been meant: without its "не", or in Russian letters."""
+    if len(token.word) < SHORTEST or snapshot.weight(token.stem) or not token.word.isalpha():
+        return []
+    for word in (everyday.split_not(token.word), everyday.in_cyrillic(token.word) if token.word.isascii() else ""):
+        if word and snapshot.weight(text.stem(word)):
+            return [word]
+    return []
 
 
 def _candidates(
@@ -210,13 +234,14 @@ def _letter_score(letters: dict[str, float], scales: Sequence[tuple[float, str]]
 def _pairs(question: Question, snapshot: Snapshot) -> dict[str, float]:
     """Neighbouring stems of the question as they would stand in a text, and what finding them is worth."""
     stems = [text.stem(word) for word in question.words]
-    weights = [snapshot.weight(stem) for stem in stems]
+    weights = [snapshot.weight(stem) * question.stems.get(stem, 1.0) for stem in stems]
     return {f" {stems[i]} {stems[j]} ": (weights[i] + weights[j]) / 2 for i, j in pairwise(range(len(stems))) if weights[i] and weights[j]}
 
 
 def _letters(question: Question, snapshot: Snapshot) -> dict[str, float]:
     """The question's most telling grams and their weights."""
-    weighed = {gram: snapshot.speller.gram_weight(gram) for word in question.words for gram in grams(word)}
+    telling = [word for word in question.words if question.stems.get(text.stem(word), 1.0) == 1.0]
+    weighed = {gram: snapshot.speller.gram_weight(gram) for word in telling for gram in grams(word)}
     return {gram: weighed[gram] for gram in heapq.nlargest(_MOST_GRAMS, weighed, key=lambda gram: weighed[gram]) if weighed[gram]}
 
 

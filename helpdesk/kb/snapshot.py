@@ -17,6 +17,7 @@ from whoosh.filedb.structfile import BufferFile
 from whoosh.index import FileIndex
 from whoosh.reading import SegmentReader, TermNotFound
 
+from helpdesk.kb import trust
 from helpdesk.kb.index import FIELDS, Damaged, State
 from helpdesk.kb.speller import Speller
 
@@ -133,6 +134,7 @@ class Snapshot:
             self._fresh_speller = Speller.of(fresh, state.recent) if fresh else None
         except Exception as error:  # a reader over broken files raises nearly anything
             raise Damaged(repr(error)) from error
+        self.asked_share = trust.share(state.agreement)
         self.documents = sum(int(segment.reader.doc_count()) for segment in self.segments)
         self.rarest = log(2 * self.documents + 2)  # what a word of no article would weigh
         self.averages = {name: self._average(name) for name in FIELDS}

@@ -26,7 +26,7 @@ pytestmark = [
 
 # nDCG@10 to beat: clean, with one typo a question
 AIMS = {"stackfaq_en": (0.882, 0.878), "covidfaq_en": (0.791, 0.79), "xquad_ru": (0.961, 0.956)}
-LEARNT_AIMS = {"stackfaq_en": 0.94, "covidfaq_en": 0.89}
+LEARNT_AIMS = {"stackfaq_en": 0.945, "covidfaq_en": 0.9, "xquad_ru": 0.963}
 
 
 @pytest.fixture(scope="module")
