@@ -42,6 +42,7 @@ BLUEPRINTS = (
     "helpdesk.tickets.views",
     "helpdesk.agents.views",
     "helpdesk.agents.deeds",
+    "helpdesk.agents.shift_views",
     "helpdesk.agents.scheduled.views",
     "helpdesk.agents.wallboard",
     "helpdesk.agents.leading.views",

@@ -91,8 +91,8 @@ def _seen(rows: Sequence[Row[Any]]) -> Seen:
     wrapping = [row.user_id for row in rows if row.state == PresenceState.WRAP_UP and row.expires_at >= now]
     skills: dict[int, dict[str, int]] = {}
     in_hand: dict[int, dict[str, int]] = {}
-    for kind, user_id, name, number in _fetch(_KNOWN, {"ids": [*present, *wrapping]}) if rows else ():
-        (skills if kind == 0 else in_hand).setdefault(user_id, {})[name] = number
+    for row in _fetch(_KNOWN, {"ids": [*present, *wrapping]}) if present or wrapping else ():
+        (skills if row.kind == 0 else in_hand).setdefault(row.user_id, {})[row.name] = row.level
     return Seen(
         [
             ranking.AgentState(

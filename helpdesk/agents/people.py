@@ -31,12 +31,19 @@ MOST_CAPACITY = 100
 
 @dataclass(frozen=True)
 class Place:
-    """Where somebody works and what they can: ids of teams and queues, {skill id: level from 1 to 5}, and how much at once."""
+    """Where somebody works and what they can: ids of teams and queues, {skill id: level from 1 to 5}, and how much at once.
+
+    `capacity` is for tickets, `live_capacity` for chats and calls. `caps` and `weights` by channel (ticket, chat, phone): at most so many,
+    and what one weighs on this person; a channel that is missing has no limit of its own and its queue's weight.
+    """
 
     teams: Collection[int] = ()
     queues: Collection[int] = ()
     skills: Mapping[int, int] = field(default_factory=dict)
     capacity: int = 6
+    live_capacity: int = 3
+    caps: Mapping[str, int] = field(default_factory=dict)
+    weights: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,6 +165,15 @@ def reactivate(user: User, *, seen: int | None, by: Actor) -> User:
     return user
 
 
+def beyond(user: User) -> tuple[int, int]:
+    """What somebody carries now and how much of it is above what they are meant to, in weights: both budgets together."""
+    profile = db.session().get(AgentProfile, user.id)
+    if profile is None:
+        return 0, 0
+    over = max(0, profile.load - profile.capacity) + max(0, profile.live_load - profile.live_capacity)
+    return profile.load + profile.live_load, over
+
+
 # --- finding -----------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +222,9 @@ def place_of(user: User) -> Place:
         queues=list(session.scalars(select(QueueMember.queue_id).where(QueueMember.user_id == user.id))),
         skills={row.skill_id: row.level for row in session.scalars(select(AgentSkill).where(AgentSkill.user_id == user.id))},
         capacity=profile.capacity if profile is not None else Place().capacity,
+        live_capacity=profile.live_capacity if profile is not None else Place().live_capacity,
+        caps={channel: int(cap) for channel, cap in (profile.channel_caps if profile is not None else {}).items()},
+        weights={channel: int(weight) for channel, weight in (profile.weights if profile is not None else {}).items()},
     )
 
 
@@ -240,8 +259,18 @@ def _keep_an_admin(user: User) -> None:
 
 def _check(place: Place) -> None:
     """Before anything is written, so that a refused form still shows what is stored. Raises Invalid."""
-    if not 0 <= place.capacity <= MOST_CAPACITY:
-        raise Invalid(fields={"capacity": _("Please give a number from %(least)s to %(most)s.", least=0, most=MOST_CAPACITY)})
+    faults = {
+        name: _("Please give a number from %(least)s to %(most)s.", least=least, most=most)
+        for name, value, (least, most) in (
+            ("capacity", place.capacity, (0, MOST_CAPACITY)),
+            ("live_capacity", place.live_capacity, (0, MOST_CAPACITY)),
+            *((f"cap-{channel}", cap, (0, MOST_CAPACITY)) for channel, cap in place.caps.items()),
+            *((f"weight-{channel}", weight, (1, 10)) for channel, weight in place.weights.items()),
+        )
+        if not least <= value <= most
+    }
+    if faults:
+        raise Invalid(fields=faults)
     if any(level not in LEVELS for level in place.skills.values()):
         raise Invalid(fields={"skills": _("A skill's level goes from 1 to 5.")})
 
@@ -250,7 +279,9 @@ def _set_place(user: User, place: Place) -> None:
     """Teams, queues, skills and capacity as given, and nothing else."""
     session = db.session()
     if user.role is not Role.ADMIN or place.queues or place.skills:
-        presence.profile_of(user.id).capacity = place.capacity
+        profile = presence.profile_of(user.id)
+        profile.capacity, profile.live_capacity = place.capacity, place.live_capacity
+        profile.channel_caps, profile.weights = dict(place.caps), dict(place.weights)
     teams = set(session.scalars(select(Team.id).where(Team.id.in_(set(place.teams)))))
     session.execute(delete(TeamMember).where(TeamMember.user_id == user.id))
     session.add_all(TeamMember(team_id=team, user_id=user.id) for team in sorted(teams))

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from helpdesk import catalog, db, live
-from helpdesk.agents import lists, notifications, offers
+from helpdesk.agents import lists, notifications, offers, wrap_up
 from helpdesk.agents.models import Offer, WorkItem
 from helpdesk.auth import Principal
 from helpdesk.tickets import policy, queries
@@ -93,7 +93,8 @@ def held_out(facts: list[Any]) -> None:
     """Each concerned agent's open offers."""
     for user_id in sorted({fact.user_id for fact in facts if fact.user_id} | {fact.old for fact in facts if getattr(fact, "old", None)}):
         shown = offer_cards(user_id)
-        live.push(f"agent:{user_id}", "offer", html=live.drawn("agents/_offers.html", cards=shown))
+        html = live.drawn("agents/_offers.html", cards=shown, wraps=wrap_up.open_ones(user_id))
+        live.push(f"agent:{user_id}", "offer", html=html)
 
 
 @live.shows(catalog.TicketAssigned, catalog.CustomerWrote, catalog.NoteAdded, catalog.TicketRated)

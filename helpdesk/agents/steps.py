@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import Row, literal_column, select, update
+from sqlalchemy import literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from helpdesk import clock, db
@@ -106,7 +106,7 @@ def reshape(queue: Queue) -> None:
     session.flush()
     steps = of(queue)
     columns = (WorkItem.id, WorkItem.channel, WorkItem.enqueued_at)
-    rows: Sequence[Row[Any]] = session.execute(select(*columns).where(*mine, WorkItem.step > 0).order_by(WorkItem.channel)).all()
+    rows = session.execute(select(*columns).where(*mine, WorkItem.step > 0).order_by(WorkItem.channel)).all()
     now = clock.now()
     for channel, of_channel in groupby(rows, key=lambda row: row.channel):
         by_step: dict[int, list[dict[str, Any]]] = {}
@@ -179,7 +179,8 @@ def _circle(queue_id: int | None, overflow_id: int | None) -> Words:
     if overflow_id is None or queue_id is None:
         return ""
     queues = {queue.id: queue for queue in db.session().scalars(select(Queue))}
-    chain, at = [queues[queue_id].name], overflow_id
+    chain: list[str] = [queues[queue_id].name]
+    at: int | None = overflow_id
     while at is not None and at in queues and len(chain) <= len(queues):
         chain.append(queues[at].name)
         if at == queue_id:

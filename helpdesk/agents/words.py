@@ -9,11 +9,12 @@ from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 
 from helpdesk import web
-from helpdesk.agents.models import PresenceState
+from helpdesk.agents import emergencies, wrap_up
+from helpdesk.agents.models import PresenceState, WrapUp
 from helpdesk.auth import Role
 from helpdesk.crm import words as crm_words
 from helpdesk.tickets import calendars
-from helpdesk.tickets.models import Queue, Status
+from helpdesk.tickets.models import Queue, Status, Ticket
 from helpdesk.tickets.words import STATUS
 
 PRESENCE = {
@@ -51,6 +52,17 @@ def queue_open(queue: Queue) -> bool:
     return calendars.is_open(queue)
 
 
+def wrap_up_codes() -> list[tuple[int, str]]:
+    """The codes a wrap-up can end with, in the reader's language."""
+    russian = str(get_locale() or "")[:2] == "ru"
+    return [(code.id, code.name_ru if russian and code.name_ru else code.name) for code in wrap_up.dispositions()]
+
+
+def my_wrap_ups() -> list[tuple[WrapUp, Ticket]]:
+    """What the reader has to wrap up."""
+    return wrap_up.open_ones(web.principal().user_id or 0)
+
+
 def queue_choices(queues: list[Queue]) -> list[tuple[int, str]]:
     """Queues for a select."""
     return [(queue.id, queue_name(queue)) for queue in queues]
@@ -83,6 +95,9 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "WRAP_UP": WRAP_UP,
     "queue_name": queue_name,
     "queue_open": queue_open,
+    "wrap_up_codes": wrap_up_codes,
+    "my_wrap_ups": my_wrap_ups,
+    "is_emergency": emergencies.is_one,
     "queue_choices": queue_choices,
     "status_choices": status_choices,
     "timeline_title": crm_words.title,

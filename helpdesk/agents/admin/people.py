@@ -13,6 +13,7 @@ from helpdesk import db, live, web
 from helpdesk.agents import people, skills, teams
 from helpdesk.agents.admin import bp
 from helpdesk.agents.admin.forms import REFUSALS, find, ids, levels, page, seen, whole
+from helpdesk.agents.models import LIVE, TICKET
 from helpdesk.auth import STAFF, Role, User
 from helpdesk.errors import HelpdeskError, Invalid
 from helpdesk.signin.by_mail import link_for
@@ -79,7 +80,12 @@ def change_person(user_id: int) -> Response:
         )
     except REFUSALS as wrong:
         return _person_page(user, wrong)
-    flash(_("Saved."))
+    load, over = people.beyond(user)
+    said = [_("Saved.")]
+    if over:
+        said.append(_("%(name)s has %(load)s in hand now, more than that. They keep it, and get nothing new until there is room.",
+                      name=user.name, load=load))  # fmt: skip
+    flash(" ".join(said))
     return web.see(f"/admin/people/{user.id}")
 
 
@@ -173,7 +179,17 @@ def _choices() -> dict[str, Any]:
 
 
 def _place() -> people.Place:
-    return people.Place(ids("teams"), ids("queues"), levels("skill"), whole("capacity", people.Place().capacity))
+    usual = people.Place()
+    return people.Place(
+        ids("teams"), ids("queues"), levels("skill"), whole("capacity", usual.capacity), whole("live_capacity", usual.live_capacity),
+        caps=_by_channel("cap"), weights=_by_channel("weight"),
+    )  # fmt: skip
+
+
+def _by_channel(prefix: str) -> dict[str, int]:
+    """{channel: number} from fields named `prefix-<channel>`; an empty one is not meant."""
+    filled = (channel for channel in (TICKET, *LIVE) if request.form.get(f"{prefix}-{channel}", "").strip())
+    return {channel: whole(f"{prefix}-{channel}") for channel in filled}
 
 
 def _role() -> Role:

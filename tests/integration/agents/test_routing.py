@@ -89,6 +89,7 @@ def stranded(item: WorkItem) -> list[int]:
             and state.expires_at >= clock.now()
             and profile.load + item.weight <= profile.capacity
             and (out is None or out.until <= clock.now())
+            and (item.step > 0 or item.sticky_user_id == user_id)  # held for whoever answered the customer last
         ):
             found.append(user_id)
     return found

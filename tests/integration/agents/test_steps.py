@@ -1,0 +1,483 @@
+"""The circle of agents that widens with age, who gets work back from a customer they know, and what comes before what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from helpdesk import clock, db
+from helpdesk.actor import Actor
+from helpdesk.agents import assignments, emergencies, offers, presence, queues, routing, steps, waiting
+from helpdesk.agents.models import (
+    AgentProfile,
+    Exclusion,
+    ItemState,
+    Offer,
+    Presence,
+    PresenceState,
+    Signature,
+    WorkItem,
+)
+from helpdesk.auth import User
+from helpdesk.catalog import ItemWidened, QueueChanged
+from helpdesk.crm.models import Contact
+from helpdesk.errors import Conflict, Invalid
+from helpdesk.events import Event, record
+from helpdesk.preferences import prefer
+from helpdesk.tickets import lifecycle, thread
+from helpdesk.tickets.models import Priority, Queue, Status, Ticket
+from tests import people
+from tests.desks import TestDesk
+
+
+def owner(ticket: Ticket) -> int | None:
+    with db.read() as session:
+        return session.get_one(Ticket, ticket.id).assignee_id
+
+
+def item_of(ticket: Ticket, channel: str = "ticket") -> WorkItem:
+    with db.read() as session:
+        return session.scalars(select(WorkItem).where(WorkItem.ticket_id == ticket.id, WorkItem.channel == channel)).one()
+
+
+def arrange(queue_id: int, **values: Any) -> None:
+    """Change a queue's columns as its form would."""
+    with db.transaction() as session:
+        queue = session.get_one(Queue, queue_id)
+        for name, value in values.items():
+            setattr(queue, name, value)
+        record(QueueChanged(queue_id, Actor("system")))
+
+
+def stays(stopped: clock.Hand, *users: int, minutes: float) -> None:
+    """Time passes, and these agents' screens stay open."""
+    stopped.move(seconds=minutes * 60)
+    with db.transaction() as session:
+        for user in users:
+            session.get_one(Presence, user).expires_at = clock.now() + timedelta(seconds=45)
+
+
+def russian_first(desk: TestDesk, *more: dict[str, Any]) -> list[dict[str, Any]]:
+    """Russian 3 for five minutes, then English 1."""
+    c = desk.people
+    return [{"requirements": {str(c.russian): 3}, "until_age_s": 300}, *(more or ({"requirements": {}},))]
+
+
+# --- steps ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_admits_more_agents_when_its_time_is_over_by_a_timer_not_by_a_sweep(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, requirements={str(c.russian): 3}, steps=russian_first(desk))
+    people.arrives(c.bob)
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    assert owner(ticket) is None and item_of(ticket).step == 1
+    stays(stopped, c.bob, minutes=4.9)
+    desk.work()
+    assert owner(ticket) is None, "not a second early"
+    stays(stopped, c.bob, minutes=0.1)
+    desk.work()
+    assert owner(ticket) == c.bob and item_of(ticket).step == 2
+    with db.read() as session:
+        assert session.scalars(select(Event.data).where(Event.kind == "item_widened")).one()["step"] == 2
+    assert routing.sweep() == 0
+
+
+def test_the_last_step_admits_the_people_of_the_overflow_queue_and_nobody_before(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    overflow = {"requirements": {str(c.english): 2}, "overflow": True}
+    arrange(c.support, steps=[{"requirements": {str(c.english): 2}, "until_age_s": 600}, overflow], overflow_id=c.billing)
+    people.arrives(c.eve)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    stays(stopped, c.eve, minutes=9)
+    desk.work()
+    assert owner(ticket) is None
+    stays(stopped, c.eve, minutes=1)
+    desk.work()
+    assert owner(ticket) == c.eve
+    # From the other side: who becomes free finds what has overflowed.
+    second = people.writes(c.carol, inbox=c.mail, subject="Second")
+    with db.transaction():
+        presence.set_presence(c.eve, PresenceState.AWAY, by=Actor("user", c.eve))
+    desk.work()
+    stopped.move(minutes=11)
+    desk.work()
+    assert owner(second) is None
+    people.arrives(c.eve)
+    desk.work()
+    assert owner(second) == c.eve
+
+
+def test_age_counts_on_while_work_is_offered_handed_back_or_moved(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, steps=russian_first(desk), requirements={str(c.russian): 3})
+    people.arrives(c.alice)
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    assert owner(ticket) == c.alice
+    stays(stopped, c.alice, minutes=20)
+    with db.transaction() as session:
+        presence.set_presence(c.alice, PresenceState.AWAY, by=Actor("user", c.alice))
+        assignments.unassign(session.get_one(Ticket, ticket.id), by=Actor("user", c.alice))
+    desk.work()
+    item = item_of(ticket)
+    assert (item.step, item.state) == (2, ItemState.WAITING) and item.enqueued_at == ticket.opened_at
+
+
+def test_a_lost_timer_is_made_good_by_the_sweep(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    people.arrives(c.bob)
+    arrange(c.support, requirements={str(c.russian): 3})
+    desk.work()
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    arrange(c.support, steps=russian_first(desk))  # an item that waits has no timer for a step that came later
+    desk.work()
+    stays(stopped, c.bob, minutes=6)
+    desk.work()
+    assert owner(ticket) is None and [item_of(ticket).id] == within(steps.overdue)
+    routing.sweep()
+    desk.work()
+    assert owner(ticket) == c.bob
+
+
+def test_a_clock_that_is_set_back_an_hour_narrows_nothing_and_forward_widens_at_once(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, requirements={str(c.russian): 3}, steps=russian_first(desk))
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    stopped.move(minutes=6)
+    desk.work()
+    assert item_of(ticket).step == 2
+    stopped.move(minutes=-60)
+    with db.transaction() as session:
+        waiting.place(session.get_one(WorkItem, item_of(ticket).id), session.get_one(Ticket, ticket.id))
+    assert item_of(ticket).step == 2
+    people.arrives(c.bob)
+    desk.work()
+    assert owner(ticket) == c.bob
+
+
+def test_a_changed_queue_reshapes_what_waits_by_its_age(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, requirements={str(c.russian): 5})
+    old = people.writes(c.oleg, inbox=c.mail)
+    stopped.move(minutes=10)
+    new = people.writes(c.oleg, inbox=c.mail, subject="New")
+    desk.work()
+    arrange(c.support, steps=russian_first(desk), weights={"ticket": 2}, tier=4)
+    desk.work()
+    assert (item_of(old).step, item_of(new).step) == (2, 1)
+    assert item_of(new).step_until == new.opened_at + timedelta(minutes=5)
+    assert item_of(old).weight == 2 and item_of(old).tier == 4
+    with db.read() as session:
+        assert session.get_one(Signature, item_of(old).signature_id).requirements == {}
+
+
+def test_overflow_in_a_circle_and_steps_that_narrow_are_refused_with_names(desk: TestDesk) -> None:
+    c = desk.people
+    ada = Actor("user", c.ada)
+    with db.transaction() as session:
+        billing = session.get_one(Queue, c.billing)
+        queues.edit(billing, shape(billing, overflow_id=c.support, overflow_min=10), seen=None, by=ada)
+    with pytest.raises(Invalid) as circle, db.transaction() as session:
+        support = session.get_one(Queue, c.support)
+        queues.edit(support, shape(support, overflow_id=c.billing, overflow_min=10), seen=None, by=ada)
+    assert "Support → Billing → Support" in str(circle.value.fields["steps"])
+    with pytest.raises(Invalid) as narrow, db.transaction() as session:
+        support = session.get_one(Queue, c.support)
+        stricter = queues.Widening(5, {c.russian: 2})
+        queues.edit(support, shape(support, requirements={c.russian: 1}, widenings=(stricter,)), seen=None, by=ada)
+    assert "Russian 2" in str(narrow.value.fields["steps"])
+    with pytest.raises(Invalid) as order, db.transaction() as session:
+        support = session.get_one(Queue, c.support)
+        late_then_early = (queues.Widening(10, {}), queues.Widening(5, {}))
+        queues.edit(support, shape(support, widenings=late_then_early), seen=None, by=ada)
+    assert "later than the one before" in str(order.value.fields["steps"])
+
+
+def shape(queue: Queue, **values: Any) -> queues.Shape:
+    from dataclasses import replace
+
+    return replace(queues.shape_of(queue), **values)
+
+
+def within(call: Any) -> Any:
+    with db.read():
+        return call()
+
+
+# --- who knows the customer ------------------------------------------------------------------------------------------------
+
+
+def served_by_alice(desk: TestDesk, stopped: clock.Hand) -> None:
+    """Alice has answered Carol, and it is solved."""
+    c = desk.people
+    people.arrives(c.alice)
+    first = people.writes(c.carol, inbox=c.mail, subject="First")
+    desk.work()
+    with db.transaction() as session:
+        thread.reply(session.get_one(Ticket, first.id), "Done.", by=Actor("user", c.alice), then=Status.SOLVED)
+    desk.work()
+    stopped.move(seconds=5)
+
+
+def test_a_customer_s_next_request_waits_for_the_agent_who_answered_last(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    served_by_alice(desk, stopped)
+    with db.transaction():
+        presence.set_presence(c.alice, PresenceState.AWAY, by=Actor("user", c.alice), reason="lunch")
+    people.arrives(c.bob)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    item = item_of(ticket)
+    assert owner(ticket) is None and (item.step, item.sticky_user_id) == (0, c.alice), "Bob is free, but Carol is Alice's for a while"
+    stays(stopped, c.alice, c.bob, minutes=30)
+    people.arrives(c.alice)
+    desk.work()
+    assert owner(ticket) == c.alice
+    with db.read():
+        assert routing.why(ticket.id)["item"]["step"] == 0
+
+
+def test_the_hold_ends_after_its_time(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    served_by_alice(desk, stopped)
+    with db.transaction():
+        presence.set_presence(c.alice, PresenceState.AWAY, by=Actor("user", c.alice))
+    people.arrives(c.bob)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    for _ in range(12):
+        stays(stopped, c.alice, c.bob, minutes=10)
+        desk.work()
+    assert owner(ticket) == c.bob and item_of(ticket).step == 1
+
+
+@pytest.mark.parametrize(
+    "why", ["offline", "left the queue", "lacks the skill", "deactivated", "queue does not hold", "desk does not hold"]
+)
+def test_nobody_is_waited_for_who_could_not_have_it(desk: TestDesk, stopped: clock.Hand, why: str) -> None:
+    c = desk.people
+    served_by_alice(desk, stopped)
+    with db.transaction() as session:
+        alice = session.get_one(User, c.alice)
+        presence.set_presence(c.alice, PresenceState.OFFLINE if why == "offline" else PresenceState.AWAY, by=Actor("user", c.alice))
+        if why == "left the queue":
+            session.execute(people.QueueMember.__table__.delete().where(people.QueueMember.user_id == c.alice))
+        elif why == "lacks the skill":
+            session.get_one(Queue, c.support).requirements = {str(c.english): 3}
+            session.get_one(people.AgentSkill, (c.alice, c.english)).level = 1
+        elif why == "deactivated":
+            alice.active = False
+        elif why == "queue does not hold":
+            session.get_one(Queue, c.support).hold_s = 0
+        elif why == "desk does not hold":
+            prefer(hold_ticket_s=0)
+    people.arrives(c.bob)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    assert owner(ticket) == c.bob
+
+
+def test_work_held_for_somebody_who_goes_offline_goes_on_at_once(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    served_by_alice(desk, stopped)
+    with db.transaction():
+        presence.set_presence(c.alice, PresenceState.AWAY, by=Actor("user", c.alice))
+    people.arrives(c.bob)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    assert owner(ticket) is None
+    with db.transaction():
+        presence.set_presence(c.alice, PresenceState.OFFLINE, by=Actor("user", c.alice))
+    desk.work()
+    assert owner(ticket) == c.bob
+
+
+def test_declining_what_was_held_ends_the_hold(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    served_by_alice(desk, stopped)
+    arrange(c.support, acceptance="offer")
+    people.arrives(c.bob)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    with db.transaction():
+        [offer] = offers.open_offers(c.alice)
+        offers.decline(offer, reason="busy", by=Actor("user", c.alice))
+    desk.work()
+    with db.read():
+        assert [offer.ticket_id for offer in offers.open_offers(c.bob)] == [ticket.id] and offers.open_offers(c.alice) == []
+
+
+# --- the order ---------------------------------------------------------------------------------------------------------------
+
+
+def first_of(desk: TestDesk, *tickets: Ticket) -> int | None:
+    """Whose ticket Alice, with room for one, gets."""
+    with db.transaction() as session:
+        session.get_one(AgentProfile, desk.people.alice).capacity = 1
+    people.arrives(desk.people.alice)
+    desk.work()
+    return next((ticket.id for ticket in tickets if owner(ticket) == desk.people.alice), None)
+
+
+def test_a_valuable_customer_comes_first_within_the_bound_and_it_is_said_why(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    with db.transaction() as session:
+        session.get_one(Contact, c.oleg).tier = "vip"
+    plain = people.writes(c.carol, inbox=c.mail)
+    stopped.move(minutes=14)
+    vip = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    assert item_of(vip).boost == {"total_s": 900.0, "priority_s": 0.0, "value_s": 900.0}
+    assert first_of(desk, plain, vip) == vip.id
+    page = desk.client(c.alice).get(f"/tickets/{vip.number}/why").text
+    assert "15 minutes before its deadline" in page and "for the customer" in page
+
+
+def test_nobody_is_overtaken_by_what_comes_later_than_the_largest_boost(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    with db.transaction() as session:
+        session.get_one(Contact, c.oleg).tier = "vip"
+        prefer(boost_urgent_s=100_000, boost_largest_s=1200)
+    plain = people.writes(c.carol, inbox=c.mail)
+    stopped.move(minutes=21)
+    grand = people.writes(c.oleg, inbox=c.mail, priority=Priority.URGENT)
+    desk.work()
+    assert item_of(grand).boost["total_s"] == 1200
+    assert first_of(desk, plain, grand) == plain.id
+
+
+def test_an_emergency_goes_before_everything_until_it_is_urgent_no_longer(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    old = people.writes(c.carol, inbox=c.mail)
+    stopped.move(hours=3)
+    fire = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.transaction() as session:
+        emergencies.declare(session.get_one(Ticket, fire.id), by=Actor("user", c.dana))
+    desk.work()
+    assert (item_of(fire).tier, item_of(old).tier) == (0, 1)
+    assert first_of(desk, old, fire) == fire.id
+    with db.transaction() as session:
+        lifecycle.set_priority(session.get_one(Ticket, fire.id), Priority.NORMAL, by=Actor("user", c.dana))
+    desk.work()
+    assert item_of(fire).tier == 1 and not item_of(fire).emergency
+    with pytest.raises(Conflict), db.transaction() as session:
+        lifecycle.solve(session.get_one(Ticket, old.id), by=Actor("user", c.dana))
+        emergencies.declare(session.get_one(Ticket, old.id), by=Actor("user", c.dana))
+
+
+def test_only_those_who_lead_declare_emergencies(desk: TestDesk) -> None:
+    from tests.forms import Browser
+
+    c = desk.people
+    people.arrives(c.alice)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    path = f"/tickets/{ticket.number}/emergency"
+    assert Browser(desk, c.alice).send(path, page="/inbox").status_code in (403, 404)
+    assert not item_of(ticket).emergency
+    assert Browser(desk, c.dana).send(path, page="/inbox").status_code == 303
+    assert item_of(ticket).emergency
+
+
+def test_the_key_follows_a_clock_that_pauses_and_goes_on(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    before = item_of(ticket).vkey
+    with db.transaction() as session:
+        lifecycle.set_status(session.get_one(Ticket, ticket.id), Status.ON_HOLD, by=Actor("user", c.dana))
+    stopped.move(minutes=30)
+    with db.transaction() as session:
+        lifecycle.set_status(session.get_one(Ticket, ticket.id), Status.OPEN, by=Actor("user", c.dana))
+    desk.work()
+    assert item_of(ticket).vkey == before + 30 * 60 * 1000
+
+
+# --- refusal -------------------------------------------------------------------------------------------------------------------
+
+
+def test_who_accepts_too_late_is_told_who_has_it(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, acceptance="offer")
+    people.arrives(c.alice)
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.read():
+        [offer] = offers.open_offers(c.alice)
+    with db.transaction() as session:
+        assignments.assign(session.get_one(Ticket, ticket.id), session.get_one(User, c.bob), how="manual", by=Actor("user", c.dana))
+    with pytest.raises(Conflict) as late, db.transaction() as session:
+        offers.accept(session.get_one(Offer, offer.id), by=Actor("user", c.alice))
+    assert "Bob has it" in str(late.value.detail)
+    assert owner(ticket) == c.bob
+
+
+def test_who_declined_is_asked_again_when_the_exclusion_is_over_without_any_sweep(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, acceptance="offer")
+    people.arrives(c.alice, c.bob)
+    with db.transaction() as session:
+        session.get_one(AgentProfile, c.bob).capacity = 0
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.transaction():
+        [offer] = offers.open_offers(c.alice)
+        offers.decline(offer, reason="busy", by=Actor("user", c.alice))
+    desk.work()
+    with db.read():
+        assert offers.open_offers(c.alice) == [], "Bob is only full: he may have room soon"
+    stays(stopped, c.alice, c.bob, minutes=5.1)
+    desk.work()
+    with db.read():
+        assert [offer.ticket_id for offer in offers.open_offers(c.alice)] == [ticket.id]
+
+
+def test_when_the_last_who_did_not_decline_leaves_the_others_are_asked_again(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, acceptance="offer")
+    people.arrives(c.alice, c.bob)
+    with db.transaction() as session:
+        session.get_one(AgentProfile, c.bob).capacity = 0
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.transaction():
+        [offer] = offers.open_offers(c.alice)
+        offers.decline(offer, reason="busy", by=Actor("user", c.alice))
+    desk.work()
+    with db.transaction():
+        presence.set_presence(c.bob, PresenceState.OFFLINE, by=Actor("user", c.bob))
+    desk.work()
+    with db.read() as session:
+        assert [offer.ticket_id for offer in offers.open_offers(c.alice)] == [ticket.id]
+        assert session.scalars(select(Exclusion)).all() == []
+        assert routing.why(ticket.id)["item"]["lapsed"] is True
+
+
+def test_a_decision_says_who_was_looked_at_and_who_fell_out_by_which_rule(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, requirements={str(c.russian): 2})
+    people.arrives(c.alice, c.bob)
+    with db.transaction() as session:
+        session.get_one(AgentProfile, c.alice).capacity = 0
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.read():
+        why = routing.why(ticket.id)["item"]
+    assert why["candidates"] == 2 and why["exclusions"] == {"capacity": 1, "skill": 1} and why["agent"] is None
+    assert {(out["agent"], out["rule"]) for out in why["named"]} == {(c.alice, "capacity"), (c.bob, "skill")}
+
+
+def test_widening_is_a_fact_of_the_ticket_s_history(desk: TestDesk) -> None:
+    from helpdesk.agents.admin.words import FACTS
+    from helpdesk.events import stored_name
+
+    assert stored_name(ItemWidened) in FACTS
