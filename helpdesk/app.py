@@ -50,6 +50,7 @@ BLUEPRINTS = (
     "helpdesk.agents.admin",
     "helpdesk.crm.views",
     "helpdesk.channels.email.views",
+    "helpdesk.channels.email.public",
     "helpdesk.channels.email.imap.views",
     "helpdesk.channels.email.claim_views",
     "helpdesk.channels.api.views",

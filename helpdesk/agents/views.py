@@ -9,14 +9,14 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from helpdesk import db, web
-from helpdesk.agents import answering, customers, lists, notifications, routing, screens, viewing
+from helpdesk.agents import answering, customers, lists, notifications, routing, screens, signatures, viewing
 from helpdesk.agents import queries as agents_queries
 from helpdesk.agents.scheduled import shown as scheduled
-from helpdesk.auth import Role
+from helpdesk.auth import Role, User
 from helpdesk.crm import contacts, profile, timeline
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.tickets import policy, queries
-from helpdesk.tickets.models import Priority, Queue, Status, Ticket, unsolved
+from helpdesk.tickets.models import Inbox, Priority, Queue, Status, Ticket, unsolved
 
 bp = Blueprint("agents", __name__)
 
@@ -148,6 +148,7 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
         "queue": session.get_one(Queue, ticket.queue_id),
         "thread": queries.thread(ticket),
         "scheduled": scheduled.of(ticket),
+        "signature": signatures.under(session.get(User, user_id), session.get_one(Inbox, ticket.inbox_id)),
         "draft": answering.draft_of(user_id, ticket.id),
         "others": viewing.others(ticket.id, who),
         "colleagues": agents_queries.colleagues(),

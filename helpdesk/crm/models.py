@@ -129,7 +129,8 @@ class Contact(Base):
 class Identity(Base):
     """One address of one contact. `value_norm` is what is compared; unique unless several people share it (a front desk's phone).
 
-    `match_key` is coarser: addresses that only look different have the same, and point at likely duplicates.
+    `match_key` is coarser: addresses that only look different have the same, and point at likely duplicates. `refuses_since`: whoever reads
+    mail there wants no automatic mail any more.
     """
 
     __tablename__ = "identity"
@@ -143,6 +144,7 @@ class Identity(Base):
     verified_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
     failing_why: Mapped[str] = mapped_column(String(300), default="")
+    refuses_since: Mapped[datetime | None]
     match_key: Mapped[str] = mapped_column(String(320), default="")
 
     contact: Mapped[Contact] = relationship(back_populates="identities", lazy="raise")

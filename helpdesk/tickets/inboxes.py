@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 
-from helpdesk import db, smtp, vault, versions
+from helpdesk import db, placeholders, smtp, vault, versions
 from helpdesk.actor import Actor
 from helpdesk.catalog import SettingsChanged
 from helpdesk.crm import addresses
@@ -16,6 +16,10 @@ from helpdesk.events import record
 from helpdesk.tickets.models import Channel, Inbox, Queue
 
 LANGUAGES = ("", "en", "ru")
+#: The dictionary of signatures, an agent's own and an inbox's; filled in by `agents.signatures`.
+SIGNATURE_PLACEHOLDERS = ("agent.name", "agent.email", "inbox.name", "inbox.address", "company")
+#: Megabytes of files that may go along with one mail; what is larger travels as a link.
+MOST_FILES_MB = 25
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Shape:
     signature: str = ""
     language: str = ""
     smtp_url: str | None = None
+    quote_history: bool = False
+    files_mb: int = 12
 
 
 def add(shape: Shape, *, by: Actor) -> Inbox:
@@ -112,6 +118,10 @@ def _columns(shape: Shape, owner: Inbox | None) -> dict[str, object]:
         faults["language"] = _("Please choose one of the list.")
     if len(shape.signature) > 5000:
         faults["signature"] = _("Please shorten this to %(n)s characters.", n=5000)
+    elif (wrong := placeholders.fault(shape.signature, SIGNATURE_PLACEHOLDERS)) is not None:
+        faults["signature"] = wrong
+    if not 0 <= shape.files_mb <= MOST_FILES_MB:
+        faults["files_mb"] = _("Please choose a number from 0 to %(n)s.", n=MOST_FILES_MB)
     address: str | None = None
     if shape.channel is Channel.EMAIL:
         try:
@@ -124,6 +134,7 @@ def _columns(shape: Shape, owner: Inbox | None) -> dict[str, object]:
     columns: dict[str, object] = {
         "name": name, "channel": shape.channel, "address": address, "queue_id": shape.queue_id, "language": shape.language,
         "sender_name": " ".join(shape.sender_name.split())[:120], "signature": shape.signature.replace("\r\n", "\n").strip(),
+        "quote_history": shape.quote_history, "files_mb": shape.files_mb,
     }  # fmt: skip
     if shape.smtp_url is not None:
         try:

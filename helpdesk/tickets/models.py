@@ -148,6 +148,8 @@ class Inbox(Base):
     sender_name: Mapped[str] = mapped_column(String(120), default="")
     signature: Mapped[str] = mapped_column(Text, default="")
     smtp_url: Mapped[str] = mapped_column(String(500), default="")
+    quote_history: Mapped[bool] = mapped_column(Boolean, default=False)
+    files_mb: Mapped[int] = mapped_column(default=12)
     language: Mapped[str] = mapped_column(String(5), default="")
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     version: Mapped[int] = mapped_column(default=1)

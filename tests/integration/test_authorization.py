@@ -25,7 +25,8 @@ EVERYBODY = """
     kb.index kb.article kb.judge kb.picture kb.find kb.suggest kb.topic kb.robots kb.sitemap
     signin.sign_in_page signin.sign_in signin.sign_out signin.forgotten signin.ask_for_reset signin.new_password signin.choose_new_password
     signin.invitation signin.accept_invitation signin.link_wanted signin.ask_for_link signin.link signin.use_link signin.choose_language
-    signin.choose_theme static health.alive health.ready wallboard.tv wallboard.tv_board
+    signin.choose_theme static health.alive health.ready mail_links.mailed_file
+    mail_links.unsubscribe_page mail_links.unsubscribe wallboard.tv wallboard.tv_board
 """.split()
 #: For people who signed in, whoever they are.
 SIGNED_IN = "signin.profile signin.change_profile signin.change_own_password signin.end_other_sessions".split()

@@ -112,6 +112,8 @@ def _shape(channel: Channel) -> inboxes.Shape:
         signature=request.form.get("signature", ""),
         language=request.form.get("language", ""),
         smtp_url=kept if channel is Channel.EMAIL else None,
+        quote_history=request.form.get("quote_history") == "1",
+        files_mb=whole("files_mb") if request.form.get("files_mb") else inboxes.Shape.files_mb,
     )
 
 

@@ -25,8 +25,6 @@ from helpdesk import files
 from helpdesk.channels.email.models import OutgoingKind
 from helpdesk.tickets.words import paragraphs
 
-#: Attachments of one mail, before base64 makes them a third larger; many servers refuse mails above 20 to 25 MB.
-MAX_FILES_BYTES = 12 * 2**20
 MAX_REFERENCES = 12
 
 _ID = re.compile(r"<[^<>\s\x00-\x1f\x7f]{1,290}>")
@@ -70,6 +68,7 @@ class Letter:
     automatic: str = ""  # auto-replied or auto-generated (RFC 3834, 5)
     language: str = ""
     files: tuple[File, ...] = ()
+    unsubscribe: str = ""  # the link that ends mail of this kind (RFC 8058)
 
 
 def words(kind: OutgoingKind, language: str, subject: str = "", **values: Any) -> Words:
@@ -127,6 +126,10 @@ def _headers(letter: Letter) -> Iterable[bytes]:
     if letter.automatic:
         yield _line("Auto-Submitted", letter.automatic)
         yield _line("X-Auto-Response-Suppress", "All")
+    if letter.unsubscribe:
+        yield _line("Precedence", "bulk")
+        yield _line("List-Unsubscribe", f"<{letter.unsubscribe}>")
+        yield _line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
     if letter.language:
         yield _line("Content-Language", letter.language)
 

@@ -14,9 +14,10 @@ from sqlalchemy import select, update
 
 from helpdesk import clock, db, web
 from helpdesk.actor import Actor
+from helpdesk.agents import signatures
 from helpdesk.auth import User
 from helpdesk.catalog import AgentReplied, LinkAsked, LinkRequested, MailQueued, MailWithdrawn, ReplyWithdrawn, SurveySent
-from helpdesk.channels.email import compose, inboxes, marks
+from helpdesk.channels.email import compose, inboxes, languages, marks, public, quoting
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.models import Arrival, Outgoing, OutgoingKind, OutgoingState
 from helpdesk.crm import contacts
@@ -25,7 +26,11 @@ from helpdesk.errors import Conflict
 from helpdesk.events import reaction, record
 from helpdesk.preferences import preferences
 from helpdesk.tickets import linking, surveys
+from helpdesk.tickets.inboxes import Shape
 from helpdesk.tickets.models import Attachment, Channel, DeliveryState, Inbox, Message, MessageKind, Participant, Survey, Ticket
+
+#: What others of this folder know it by.
+language_of = languages.of
 
 NO_ADDRESS = "The customer has no e-mail address; the answer waits for them in the portal."
 TAKEN_OUT = "An administrator took the mail out of the outbox."
@@ -227,25 +232,16 @@ def address_of(ticket: Ticket, contact: Contact) -> str | None:
     return contacts.email_of(contact.id)
 
 
-def language_of(ticket: Ticket, contact: Contact) -> str:
-    """The language to write in: the request's, the person's, the inbox's, the desk's; only those that we have words in."""
-    inbox = db.session().get(Inbox, ticket.inbox_id)
-    for wish in (ticket.language, contact.language, inbox.language if inbox else ""):
-        if wish[:2] in ("en", "ru"):
-            return wish[:2]
-    return web.settings().default_language
-
-
 def ticket_link(ticket: Ticket, contact_id: int) -> str:
     """This person's own link to the ticket, from the configured address."""
     return f"{web.settings().base_url}/t/{linking.token(ticket, contact_id)}"
 
 
-def files_of(message_id: int) -> tuple[list[Attachment], list[Attachment]]:
-    """A message's files: those that go along within the size limit, and those that do not."""
+def files_of(message_id: int, inbox: Inbox | None) -> tuple[list[Attachment], list[Attachment]]:
+    """A message's files: those that go along within the inbox's size limit, and those that travel as links."""
     along: list[Attachment] = []
     left_out: list[Attachment] = []
-    room = compose.MAX_FILES_BYTES
+    room = (inbox.files_mb if inbox is not None else Shape.files_mb) * 2**20
     for file in db.session().scalars(select(Attachment).where(Attachment.message_id == message_id).order_by(Attachment.id)):
         if file.size <= room:
             along.append(file)
@@ -256,14 +252,16 @@ def files_of(message_id: int) -> tuple[list[Attachment], list[Attachment]]:
 
 
 def _reply_to_one(ticket: Ticket, message: Message, person: Contact, address: str, shown: list[list[str]]) -> None:
-    inbox = db.session().get_one(Inbox, ticket.inbox_id)
+    session = db.session()
+    inbox = session.get_one(Inbox, ticket.inbox_id)
     words = compose.words(
         OutgoingKind.REPLY,
         language_of(ticket, person),
         compose.answer_subject(ticket.subject, ticket.number),
         text=message.text,
-        signature=inbox.signature,
-        left_out=[file.name for file in files_of(message.id)[1]],
+        signature=signatures.under(session.get(User, message.user_id) if message.user_id else None, inbox),
+        left_out=[(file.name, public.file_link(file, ticket)) for file in files_of(message.id, inbox)[1]],
+        quoted=quoting.below(ticket, message, person) if inbox.quote_history else None,
         link=ticket_link(ticket, _own_id(ticket, person)),
         number=ticket.number,
     )
@@ -298,8 +296,8 @@ def _thread(ticket: Ticket, address: str) -> list[str]:
     ours = select(Outgoing.created_at, Outgoing.header_id).where(
         Outgoing.ticket_id == ticket.id, Outgoing.recipient == address, Outgoing.state == OutgoingState.SENT
     )
-    rows = [(at, header_id) for at, header_id in (*session.execute(theirs), *session.execute(ours)) if header_id]
-    return [header_id for _at, header_id in sorted(rows)]
+    rows = [*session.execute(theirs.order_by(Message.id)), *session.execute(ours.order_by(Outgoing.id))]
+    return [header_id for _at, header_id in sorted(rows, key=lambda row: row[0]) if header_id]  # of one moment: as they came
 
 
 def _newest_inbound(ticket: Ticket) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db, smtp, vault, web
 from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent, SettingsChanged
-from helpdesk.channels.email import compose, handover, inboxes, marks, out, reports
+from helpdesk.channels.email import compose, handover, inboxes, marks, out, reports, unsubscribing
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.fates import tell_message
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
@@ -48,6 +48,9 @@ def send(fact: MailQueued) -> Outside | None:
         return None
     if _taken_back(row):
         row.state = OutgoingState.WITHDRAWN
+        return None
+    if row.kind in unsubscribing.KINDS and unsubscribing.refused(row.recipient):
+        row.state, row.server_words = OutgoingState.WITHDRAWN, unsubscribing.REFUSED
         return None
     now = clock.now()
     if row.not_before > now:  # moved meanwhile, or somebody is sending it
@@ -116,7 +119,7 @@ def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
     """Everything the mail is made of, read now; written to bytes later, outside."""
     from_address = inboxes.from_address(inbox, web.settings().mail_from)
     marked = row.ticket_id is not None and row.contact_id is not None and inboxes.doors().ours(from_address)
-    along = out.files_of(row.message_id)[0] if row.kind is OutgoingKind.REPLY and row.message_id is not None else []
+    along = out.files_of(row.message_id, inbox)[0] if row.kind is OutgoingKind.REPLY and row.message_id is not None else []
     words = out.sign_in_words(row) if row.kind is OutgoingKind.SIGN_IN else compose.Words(row.subject, row.body_text, row.body_html)
     return compose.Letter(
         header_id=row.header_id,
@@ -131,6 +134,7 @@ def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
         references=row.references,
         automatic=_AUTOMATIC.get(row.kind, "auto-generated"),
         language=row.language,
+        unsubscribe=unsubscribing.link(row.recipient) if row.kind in unsubscribing.KINDS else "",
         files=tuple(compose.File(file.object_key, file.name, file.content_type, file.size) for file in along),
     )
 

@@ -46,8 +46,14 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
     )
     op.create_index("ix_scheduled_file_reply_id", "scheduled_file", ["reply_id"])
+    op.add_column("inbox", sa.Column("quote_history", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("inbox", sa.Column("files_mb", Id, nullable=False, server_default="12"))
+    op.add_column("identity", sa.Column("refuses_since", UtcDateTime(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("identity", "refuses_since")
+    op.drop_column("inbox", "files_mb")
+    op.drop_column("inbox", "quote_history")
     op.drop_table("scheduled_file")
     op.drop_table("scheduled_reply")

@@ -20,6 +20,7 @@ from helpdesk.errors import Conflict
 from helpdesk.events import Event
 from helpdesk.preferences import prefer
 from helpdesk.tickets import thread
+from helpdesk.tickets.inboxes import Shape
 from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import Inbox, Message, Status, Ticket
 from tests import people
@@ -221,7 +222,7 @@ def test_attachments_go_along_within_the_limit_and_as_a_link_beyond_it(
 ) -> None:
     ticket = opened_by_mail(desk, door)
     small = NewFile("отчёт за март.pdf", "application/pdf", files.store().put(b"%PDF small"))
-    large = NewFile("film.bin", "application/octet-stream", files.store().put(b"\x00" * (compose.MAX_FILES_BYTES + 1)))
+    large = NewFile("film.bin", "application/octet-stream", files.store().put(b"\x00" * (Shape.files_mb * 2**20 + 1)))
     replies(desk, ticket, files=(small, large))
     stopped.move(**AFTER)
     desk.work()
