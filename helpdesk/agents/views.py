@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from helpdesk import db, web
-from helpdesk.agents import answering, customers, lists, notifications, routing, screens, signatures, viewing
+from helpdesk.agents import answering, customers, explaining, lists, notifications, screens, signatures, viewing
 from helpdesk.agents import queries as agents_queries
 from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role, User
@@ -78,8 +78,7 @@ def colleagues(number: int) -> str:
 def why(number: int) -> str:
     """Why did I get this, or why is it still waiting?"""
     ticket = queries.find(web.principal(), number)
-    decision = routing.why(ticket.id)
-    return render_template("agents/why.html", here="inbox", ticket=ticket, decision=decision, names=_names_in(decision))
+    return render_template("agents/why.html", here="inbox", ticket=ticket, story=explaining.story(ticket))
 
 
 @bp.get("/offers")
