@@ -47,6 +47,7 @@ BLUEPRINTS = (
     "helpdesk.agents.wallboard",
     "helpdesk.agents.leading.views",
     "helpdesk.agents.wish_views",
+    "helpdesk.agents.habits",
     "helpdesk.agents.admin",
     "helpdesk.crm.views",
     "helpdesk.channels.email.views",

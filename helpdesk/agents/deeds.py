@@ -10,7 +10,7 @@ from flask_babel import format_datetime
 from flask_babel import gettext as _
 
 from helpdesk import db, files, web
-from helpdesk.agents import answering, assignments, notifications, offers, presence
+from helpdesk.agents import answering, assignments, habits, notifications, offers, presence
 from helpdesk.agents import views as workspace
 from helpdesk.agents.models import Offer, PresenceState
 from helpdesk.agents.scheduled import replies as scheduled
@@ -220,7 +220,7 @@ def _write(number: int, kept: tuple[NewFile, ...]) -> Response:
         ticket, me, body, by=by, seen_message=int(seen) if seen.isdigit() else None, client_id=client_id, files=kept, then=then
     )
     toast = {"text": _("Sent. It leaves in %(n)s seconds.", n=preferences().undo_s), "target": "#main", "swap": "innerHTML"}
-    return workspace.answer(ticket=ticket, toast={**toast, "undo": url_for("deeds.withdraw", message_id=message.id)})
+    return habits.after_reply(ticket, {**toast, "undo": url_for("deeds.withdraw", message_id=message.id)})
 
 
 def _held(number: int, words: str) -> Response:

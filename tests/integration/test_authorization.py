@@ -38,7 +38,7 @@ CUSTOMERS = """
 """.split()
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
-    agents.* deeds.* shift.* scheduled.* wishes.* tickets.* kb_manage.* crm.* tokens.*
+    agents.* deeds.* shift.* scheduled.* wishes.* habits.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
 #: For supervisors and administrators.
 LEADS = "wallboard.* leading.* email.* admin.start".split()

@@ -1,6 +1,7 @@
 // Offers in #offers: <article class="offer" data-offer data-expires="epoch" data-total="30">. The <progress> and [data-left]
 // count down on server time; a short sound and the page's title call for somebody who looks elsewhere, unless the page says
-// <body data-quiet>. Accept and decline are plain forms: all of this only draws attention.
+// <body data-mute> (no sound) or <body data-quiet> (neither). [data-left-said] tells screen readers the time left now and then.
+// <button data-try-sound> plays it. Accept and decline are plain forms: all of this only draws attention.
 
 import { onPage } from '../lib/page.js';
 import { text } from '../lib/texts.js';
@@ -10,11 +11,14 @@ import { toast } from './toasts.js';
 const LATE = 5;  // seconds: the bar turns red
 let plainTitle = document.title;
 let audio = null;
+const called = new Set();  // an offer drawn anew is no new offer
+const SAID = [20, 10, 5];  // a screen reader hears the time left then, not each second
 
 onPage('[data-offer]', (offer) => {
   const timer = setInterval(() => tick(offer, timer), 250);
   tick(offer, timer);
-  if (!('quiet' in document.body.dataset)) beep();
+  if (!called.has(offer.dataset.offer) && !('quiet' in document.body.dataset) && !('mute' in document.body.dataset)) beep();
+  called.add(offer.dataset.offer);
   showTitle();
 });
 
@@ -34,6 +38,8 @@ function tick(offer, timer) {
   const words = offer.querySelector('[data-left]');
   const seconds = text('secondsLeft', { n: Math.ceil(left) });
   if (words && words.textContent !== seconds) words.textContent = seconds;
+  const said = offer.querySelector('[data-left-said]');
+  if (said && SAID.includes(Math.ceil(left)) && said.textContent !== seconds) said.textContent = seconds;
   if (left > 0) return;
   clearInterval(timer);
   offer.remove();
@@ -42,11 +48,14 @@ function tick(offer, timer) {
 }
 
 function showTitle() {
+  if ('quiet' in document.body.dataset) return;
   const waiting = document.querySelectorAll('[data-offer]').length;
   const mark = `● ${text('offer')}: `;
   if (!document.title.startsWith('●')) plainTitle = document.title;
   document.title = waiting ? mark + plainTitle : plainTitle;
 }
+
+onPage('[data-try-sound]', (button) => button.addEventListener('click', beep));
 
 // Two soft tones, made here: no sound file, and nothing at all before the first click, as browsers demand.
 function beep() {
