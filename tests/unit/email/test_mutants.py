@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from helpdesk.channels.email import bounded
 from helpdesk.channels.email.mail import Mail, as_json, from_wire, to_wire
 from helpdesk.channels.email.parse import parse
 from tests.unit.email.mutants import mutants
@@ -60,12 +62,28 @@ def test_what_a_broken_mail_says_is_shown_or_attached() -> None:
         assert f"canary{number}" in mail.body_text
 
 
+#: As many as asked for: MUTANTS=100000 make soak.
+MANY = int(os.environ.get("MUTANTS", "5000"))
+
+
 @pytest.mark.soak
-def test_5000_broken_mails_take_no_long_time_either() -> None:
-    for raw in mutants(5000, seed=2026):
+@pytest.mark.timeout(6 * 3600)
+def test_thousands_of_broken_mails_take_no_long_time_either() -> None:
+    for raw in mutants(MANY, seed=2026):
         began = time.process_time()
         check(raw)
         assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(MANY, marks=[pytest.mark.soak, pytest.mark.timeout(6 * 3600)])], ids=["sample", "full"])
+def test_broken_mails_stay_within_the_childs_ten_seconds_and_512_megabytes(count: int) -> None:
+    """In the very process that parses for the desk: going out of its bounds would raise ParseFailed."""
+    parser = bounded.Parser()
+    try:
+        for raw in mutants(count, seed=2027):
+            assert isinstance(parser.parse(raw), Mail)
+    finally:
+        parser.close()
 
 
 @settings(max_examples=150, deadline=None)

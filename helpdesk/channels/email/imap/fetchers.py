@@ -33,9 +33,9 @@ LOOK_S = 2.0
 LONGEST_IDLE_S = 30.0
 MOST_ACCOUNTS = 100
 
-_SECRETS_UNREADABLE = "The stored password cannot be read any more; enter it again."
-_DESK_AWAY = "The desk's disk or database did not take the mail; it stays on the server."
-_FAULT = "Fetching failed for a reason of our own; see the log."
+SECRETS_UNREADABLE = "The stored password cannot be read any more; enter it again."
+DESK_AWAY = "The desk's disk or database did not take the mail; it stays on the server."
+FAULT = "Fetching failed for a reason of our own; see the log."
 
 
 class Fetchers:
@@ -95,12 +95,12 @@ class Fetchers:
         except AccountTrouble as wrong:
             self._failed(account_id, wrong.told(secrets_), secrets_wrong=fetching.is_about_secrets(wrong))
         except Unavailable:
-            self._failed(account_id, _DESK_AWAY if secrets_ else _SECRETS_UNREADABLE)
+            self._failed(account_id, DESK_AWAY if secrets_ else SECRETS_UNREADABLE)
         except HelpdeskError:
             log.info("mail account %s is gone", account_id)
         except Exception as wrong:
             log.exception("fetching mail account %s", account_id)
-            self._failed(account_id, f"{_FAULT}\n{type(wrong).__name__}")
+            self._failed(account_id, f"{FAULT}\n{type(wrong).__name__}")
         finally:
             try:
                 release(self._name, account_id)
