@@ -36,8 +36,10 @@ log = logging.getLogger(__name__)
 LANGUAGES = ("en", "ru")
 BEAT_S = 10.0
 RECHECK_S = 4.0
-#: A drawing round rests four times as long as it took, at most this: under load the screens get a fifth of the time, not all of it.
+#: A drawing round rests as long as it took, and longer the later this process comes to what it wants to do: under load the screens get
+#: a small part of the time, not all of it, and what happened meanwhile is drawn together.
 LONGEST_REST_S = 0.25
+LOOK_S, PER_LATENESS = 0.001, 8
 
 socketio = SocketIO()
 
@@ -163,7 +165,10 @@ class Artist:
                     return
             begun = time.monotonic()
             self._round(facts)
-            time.sleep(min(LONGEST_REST_S, 4 * (time.monotonic() - begun)))
+            done = time.monotonic()
+            time.sleep(LOOK_S)
+            late = max(0.0, time.monotonic() - done - LOOK_S)
+            time.sleep(min(LONGEST_REST_S, done - begun + PER_LATENESS * late))
 
     def _round(self, facts: list[Fact]) -> None:
         """Draw everything on one look at the database; a screen that fails costs the others a second look, no more."""
