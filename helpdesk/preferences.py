@@ -31,6 +31,8 @@ class Preferences:
     survey_delay_s: int = 3600
     survey_quiet_days: int = 14
     survey_valid_days: int = 30
+    #: A customer who rated badly is called within so many hours.
+    call_back_hours: int = 24
     link_valid_days: int = 90
     exclusion_s: int = 300
     #: How long work waits for the agent who served the customer last.

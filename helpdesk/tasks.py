@@ -77,17 +77,20 @@ def _sweep() -> None:
 
 
 def _housekeeping() -> None:
-    """Remove what has served its time."""
+    """Remove what has served its time; ask and remind customers whose turn it is."""
     from sqlalchemy import delete
 
     from helpdesk import clock
     from helpdesk.agents.models import Viewer
     from helpdesk.auth import OneTimeLink, SignInTry
     from helpdesk.channels.api.models import IdempotencyKey
+    from helpdesk.tickets import surveys
     from helpdesk.tickets.models import SavedForm
 
     worker.purge()
     now = clock.now()
+    with db.transaction():
+        surveys.round_of_questions()
     with db.transaction() as session:
         session.execute(delete(SignInTry).where(SignInTry.at < now - timedelta(days=1)))
         session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at < now - timedelta(days=30)))

@@ -36,6 +36,7 @@ CUSTOMERS = """
     portal.reopen_mine portal.solve_mine portal.add_person_to_mine
     portal.my_place portal.wish_for_mine portal.take_back_wish_for_mine
 """.split()
+CUSTOMERS.append("portal.my_questions")
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
     agents.* deeds.* shift.* scheduled.* wishes.* habits.* tickets.* kb_manage.* crm.* tokens.*

@@ -50,13 +50,15 @@ def tabs() -> list[tuple[str, str]]:
     places = [("/admin/people", _("People")), ("/admin/teams", _("Teams")), ("/admin/skills", _("Skills")), ("/admin/queues", _("Queues"))]
     places.append(("/admin/mail", _("Mail")))
     if web.principal().admin:
-        places += [("/admin/inboxes", _("Inboxes")), ("/admin/surveys", _("Surveys")), ("/admin/portal", _("Portal")), ("/admin/preferences", _("Preferences"))]
+        places += [("/admin/inboxes", _("Inboxes")), ("/admin/portal", _("Portal")), ("/admin/preferences", _("Preferences"))]
         places += [("/admin/hours", _("Opening hours")), ("/admin/dispositions", _("Wrap-up codes"))]
+        places.append(("/admin/surveys", _("Surveys")))
         places += [("/admin/jobs", _("Failed work")), ("/admin/events", _("Who did what"))]
     return places
 
 
 # The views hang themselves on `bp`.
-from helpdesk.agents.admin import audit, dispositions, hours, inboxes, jobs, people, preferences, queues, skills, surveys, teams  # noqa: E402
+from helpdesk.agents.admin import audit, dispositions, hours, inboxes, jobs, people, preferences, queues, skills, teams  # noqa: E402
+from helpdesk.agents.admin import surveys as surveys  # noqa: E402
 
-__all__ = ["audit", "bp", "dispositions", "hours", "inboxes", "jobs", "people", "preferences", "queues", "skills", "surveys", "teams"]
+__all__ = ["audit", "bp", "dispositions", "hours", "inboxes", "jobs", "people", "preferences", "queues", "skills", "teams"]

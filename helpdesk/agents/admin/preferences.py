@@ -49,6 +49,7 @@ NUMBERS = (
     ),
     Setting("survey_quiet_days", lazy_gettext("Ask the same customer again only after so many days"), "", 0, 365),
     Setting("survey_valid_days", lazy_gettext("A survey can be answered for so many days"), "", 1, 365),
+    Setting("call_back_hours", lazy_gettext("Call a customer who rated badly within so many hours"), "", 1, 240),
     Setting(
         "link_valid_days",
         lazy_gettext("Links to a ticket work for so many days"),

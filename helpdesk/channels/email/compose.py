@@ -23,6 +23,8 @@ from flask_babel import force_locale, gettext
 
 from helpdesk import files
 from helpdesk.channels.email.models import OutgoingKind
+from helpdesk.crm import asking
+from helpdesk.crm.satisfaction import Question
 from helpdesk.tickets.words import paragraphs
 
 MAX_REFERENCES = 12
@@ -75,7 +77,9 @@ def words(kind: OutgoingKind, language: str, subject: str = "", **values: Any) -
     """A mail's words in the reader's language. Needs the application's context; `subject` empty takes the kind's own."""
     with force_locale(language):
         subject = subject or _subject(kind, values)
-        values = {**values, "language": language, "subject": subject, "paragraphs": paragraphs, "scores": _scores()}
+        if kind is OutgoingKind.SURVEY:
+            values["scores"] = _scores(values["question"])
+        values = {**values, "language": language, "subject": subject, "paragraphs": paragraphs}
         text = render_template(f"mail/{kind}.txt", **values).strip() + "\n"
         html = render_template(f"mail/{kind}.html", **values)
     return Words(_clean(subject)[:400], text, html)
@@ -173,17 +177,17 @@ def _subject(kind: OutgoingKind, values: dict[str, Any]) -> str:
     number = values.get("number", "")
     sentences = {
         OutgoingKind.RECEIPT: gettext("We have received your request [#%(number)s]", number=number),
-        OutgoingKind.SURVEY: gettext("How did we do? [#%(number)s]", number=number),
+        OutgoingKind.SURVEY: gettext("How did we do? [#%(number)s]", number=number) if number else gettext("How is it with us?"),
         OutgoingKind.TICKET_LINK: gettext("Your link to request [#%(number)s]", number=number),
     }
     return str(sentences[kind])
 
 
-def _scores() -> list[tuple[int, str]]:
-    return [
-        (5, gettext("very good")),
-        (4, gettext("good")),
-        (3, gettext("so-so")),
-        (2, gettext("bad")),
-        (1, gettext("very bad")),
-    ]
+def _scores(question: asking.Ask) -> list[tuple[int, str]]:
+    """The answers to choose from in a mail, the best first; in words where there are words for each, else at the ends."""
+    if question.kind is Question.CSAT:
+        named = [gettext("very bad"), gettext("bad"), gettext("so-so"), gettext("good"), gettext("very good")]
+        return [(score, named[score - 1]) for score in range(5, 0, -1)]
+    least, most = question.scale
+    ends = {least: str(question.ends[0]), most: str(question.ends[1])}
+    return [(score, ends.get(score, "")) for score in range(most, least - 1, -1)]

@@ -16,13 +16,24 @@ from helpdesk import clock, db, web
 from helpdesk.actor import Actor
 from helpdesk.agents import signatures
 from helpdesk.auth import User
-from helpdesk.catalog import AgentReplied, LinkAsked, LinkRequested, MailQueued, MailWithdrawn, ReplyWithdrawn, SurveySent
+from helpdesk.catalog import (
+    AgentReplied,
+    LinkAsked,
+    LinkRequested,
+    MailQueued,
+    MailWithdrawn,
+    RelationshipAsked,
+    ReplyWithdrawn,
+    SurveyReminded,
+    SurveySent,
+)
 from helpdesk.channels.email import compose, inboxes, languages, marks, public, quoting
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.models import Arrival, Outgoing, OutgoingKind, OutgoingState
-from helpdesk.crm import contacts
+from helpdesk.crm import asking, contacts
+from helpdesk.crm.addresses import email as read_address
 from helpdesk.crm.models import Contact
-from helpdesk.errors import Conflict
+from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import reaction, record
 from helpdesk.preferences import preferences
 from helpdesk.tickets import linking, surveys
@@ -71,15 +82,19 @@ def take_back(fact: ReplyWithdrawn) -> None:
 @reaction(SurveySent, lane="io", key=lambda fact: f"survey:{fact.survey_id}", name="mail.survey")
 def ask(fact: SurveySent) -> None:
     """Mail the customer the question how it was, with a link that answers it."""
-    session = db.session()
-    survey, ticket = session.get_one(Survey, fact.survey_id), session.get_one(Ticket, fact.ticket_id)
-    contact = contacts.canonical(session.get_one(Contact, fact.contact_id))
-    address = address_of(ticket, contact)
-    if address is None or survey.answered_at is not None or contact.erased_at is not None:
-        return
-    link = f"{web.settings().base_url}/rate/{surveys.token(survey)}"
-    words = compose.words(OutgoingKind.SURVEY, language_of(ticket, contact), number=ticket.number, link=link)
-    put(OutgoingKind.SURVEY, ticket, contact, address, words, survey_id=survey.id)
+    _ask(fact.survey_id)
+
+
+@reaction(RelationshipAsked, lane="io", key=lambda fact: f"survey:{fact.survey_id}", name="mail.relationship")
+def ask_about_all(fact: RelationshipAsked) -> None:
+    """Mail the customer a question about us as a whole."""
+    _ask(fact.survey_id)
+
+
+@reaction(SurveyReminded, lane="io", key=lambda fact: f"survey:{fact.survey_id}", name="mail.survey_reminder")
+def remind(fact: SurveyReminded) -> None:
+    """Mail the question once more."""
+    _ask(fact.survey_id, again=True)
 
 
 @reaction(LinkAsked, lane="io", name="mail.ticket_link")
@@ -132,6 +147,39 @@ def sign_in_words(row: Outgoing) -> compose.Words:
     return compose.words(OutgoingKind.SIGN_IN, row.language, row.subject, opening=opening, link=link_for(user, row.purpose), until=until)
 
 
+def _ask(survey_id: int, *, again: bool = False) -> None:
+    """Put a survey's mail into the outbox; the person's latest address is used, and nobody is asked what they answered meanwhile."""
+    session = db.session()
+    survey = session.get_one(Survey, survey_id)
+    ticket = session.get(Ticket, survey.ticket_id) if survey.ticket_id is not None else None
+    contact = contacts.canonical(session.get_one(Contact, survey.contact_id))
+    if survey.answered_at is not None or contact.erased_at is not None:
+        return
+    address = address_of(ticket, contact) if ticket is not None else contacts.email_of(contact.id)
+    if address is None:
+        return
+    language = language_of(ticket, contact) if ticket is not None else contact.language[:2] or web.settings().default_language
+    definition = surveys.definition_of(survey)
+    with force_locale(language):
+        question = asking.questions(definition)[0]
+    words = compose.words(
+        OutgoingKind.SURVEY, language, number=ticket.number if ticket is not None else None, question=question, again=again,
+        link=f"{web.settings().base_url}/rate/{surveys.token(survey)}",
+    )  # fmt: skip
+    # One mail asks; its reminder is another, which only its own fact brings.
+    kept = None if again else survey.id
+    if ticket is not None:
+        put(OutgoingKind.SURVEY, ticket, contact, address, words, survey_id=kept)
+    elif again or session.scalar(select(Outgoing.id).where(Outgoing.survey_id == survey.id)) is None:
+        domain = inboxes.from_address(None, web.settings().mail_from).rpartition("@")[2]
+        row = Outgoing(
+            kind=OutgoingKind.SURVEY, survey_id=kept, contact_id=contact.id, recipient=address, to=[[contact.name, address]], cc=[],
+            language=language, subject=words.subject, body_text=words.text, body_html=words.html,
+            header_id=marks.message_id(0, domain), not_before=clock.now(),
+        )  # fmt: skip
+        _queue(row)
+
+
 # --- verbs of administrators -------------------------------------------------------------------------------------------
 
 
@@ -144,6 +192,21 @@ def retry(row: Outgoing, *, by: Actor) -> None:
     if message is not None:
         message.delivery, message.delivery_note = DeliveryState.WAITING, ""
     record(MailQueued(row.id, by, ticket_id=row.ticket_id))
+
+
+def readdress(row: Outgoing, typed: str, *, by: Actor) -> None:
+    """Send a mail that waits or failed to another address, now; what we know of the person stays as it is.
+
+    Raises Invalid for what is no address or gets this mail anyway, Conflict when it has left or was withdrawn meanwhile.
+    """
+    address = read_address(typed).value
+    session = db.session()
+    twin = select(Outgoing.id).where(Outgoing.message_id == row.message_id, Outgoing.kind == row.kind, Outgoing.recipient == address)
+    if row.message_id is not None and session.scalar(twin.where(Outgoing.id != row.id)) is not None:
+        raise Invalid(fields={"address": _("%(who)s gets this mail already.", who=address)})
+    name = next((str(name) for name, shown in row.to if shown == row.recipient), "")
+    _move(row, (OutgoingState.WAITING, OutgoingState.FAILED), state=row.state, recipient=address, to=[[name, address]], cc=[])
+    retry(row, by=by)
 
 
 def withdraw(row: Outgoing, *, by: Actor) -> None:

@@ -24,6 +24,8 @@ READ = {
     "skills": 200, "skill": 200, "queues": 200, "new_queue": 200, "queue": 200, "queue_deactivation": 200, "inboxes": 200, "new_inbox": 200,
     "inbox": 200, "inbox_deactivation": 200, "preferences": 200, "jobs": 200, "job_discard": 404, "events": 200,
 }  # fmt: skip
+READ |= {"surveys": 200, "new_survey": 200, "survey": 404}
+EMPTY |= {"add_survey": 422, "change_survey": 404}
 
 
 def routes(desk: TestDesk, method: str) -> list[Rule]:
@@ -33,6 +35,7 @@ def routes(desk: TestDesk, method: str) -> list[Rule]:
 def path_of(rule: Rule, desk: TestDesk) -> str:
     known = {"user_id": desk.people.alice, "team_id": 1, "skill_id": desk.people.russian, "queue_id": desk.people.support,
              "inbox_id": desk.people.mail, "delivery_id": 999}  # fmt: skip
+    known |= {"survey_id": 999}
     path = rule.rule
     for name in rule.arguments:
         path = path.replace(f"<int:{name}>", str(known[name]))
