@@ -50,9 +50,10 @@ _ORIGINAL = re.compile(
 _DASHES = re.compile(r"(?:--|—|__) ?$")
 _SIGNED = re.compile(r"\s*(?:--|__)|-[^\W\d_]")
 _SENT_FROM = re.compile(
-    r"\s*(?:sent from my(?:\s+\w+){1,3}|(?:get|download) outlook for \w+.{0,60}|sent from (?:outlook|mail|yahoo mail|proton mail)\b.{0,60}|"
+    r"\s*(?:sent from my(?:\s+\w+){1,3}|(?:get|download) outlook for \w+.{0,60}|sent with (?:proton ?mail|mailo|canary|spark)\b.{0,60}|"
+    r"sent from (?:outlook|mail|yahoo mail|proton mail)\b.{0,60}|"
     r"отправлено (?:с|из|от)\b.{1,60}|отправлено с моего .{1,40}|"
-    r"скачать outlook для .{1,60}|gesendet von (?:meinem?|mail|outlook)\b.{0,40}|"
+    r"(?:скачать|получить) outlook для .{1,60}|gesendet von (?:meinem?|mail|outlook)\b.{0,40}|"
     r"envoyé (?:de|depuis) mon \w+|enviado desde mi \w+)\s*[.]?\s*$",
     re.I,
 )
