@@ -37,6 +37,7 @@ ROOT = Path(__file__).parent
 BLUEPRINTS = (
     "helpdesk.signin",
     "helpdesk.channels.portal.views",
+    "helpdesk.channels.portal.setup",
     "helpdesk.kb.views",
     "helpdesk.kb.manage",
     "helpdesk.tickets.views",

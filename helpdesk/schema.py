@@ -24,6 +24,8 @@ TABLES = (
     "helpdesk.crm.worth_models",
     "helpdesk.kb.models",
     "helpdesk.tickets.models",
+    "helpdesk.tickets.topics.models",
+    "helpdesk.channels.portal.models",
     "helpdesk.agents.models",
     "helpdesk.agents.scheduled.models",
     "helpdesk.agents.leading.models",

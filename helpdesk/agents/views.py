@@ -17,6 +17,7 @@ from helpdesk.crm import contacts, profile, timeline
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.tickets import policy, queries
 from helpdesk.tickets.models import Inbox, Priority, Queue, Status, Ticket, unsolved
+from helpdesk.tickets.topics import asking
 
 bp = Blueprint("agents", __name__)
 
@@ -155,6 +156,8 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
         "statuses": [Status.OPEN, Status.PENDING, Status.ON_HOLD],
         "priorities": list(Priority),
         "customer": customer(ticket.requester),
+        "answers": asking.answered(ticket),
+        "topic": asking.topic_name(ticket),
     }
 
 

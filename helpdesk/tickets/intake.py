@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Sequence, func, select
 
@@ -46,7 +47,10 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Incoming:
-    """What a customer wrote, on any channel, understood and made safe by its door. `html` is sanitised, `quote` folds below the text."""
+    """What a customer wrote, on any channel, understood and made safe by its door. `html` is sanitised, `quote` folds below the text.
+
+    `topic_id` and `custom`: what a new ticket is about, and the values of that topic's fields.
+    """
 
     contact: Contact
     text: str
@@ -64,6 +68,8 @@ class Incoming:
     warnings: tuple[str, ...] = ()
     at: datetime | None = None
     sender_checks: dict[str, str] = field(default_factory=dict)
+    topic_id: int | None = None
+    custom: dict[str, Any] = field(default_factory=dict)
 
 
 def receive(
@@ -100,6 +106,8 @@ def receive(
         snippet=snippet_of(incoming.text),
         messages_count=1,
         linked_to_id=linked_to.id if linked_to else None,
+        topic_id=incoming.topic_id,
+        custom=dict(incoming.custom),
     )
     session.add(ticket)
     session.flush()

@@ -190,6 +190,9 @@ class Ticket(Base):
     linked_to_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
     link_epoch: Mapped[int] = mapped_column(default=0)
+    #: What the request is about, of the topics that customers choose from. No foreign key: SQLite would
+    #: have to copy the whole table to take one.
+    topic_id: Mapped[int | None] = mapped_column(index=True)
     custom: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     requester: Mapped[Contact] = relationship(lazy="raise")
@@ -284,6 +287,19 @@ class Participant(Base):
     added_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     __table_args__ = (Index("ix_participant_contact_id", "contact_id"),)
+
+
+class LinkEpoch(Base):
+    """The links of one person to one ticket that were ended: those made in an earlier `epoch` no longer open anything."""
+
+    __tablename__ = "link_epoch"
+
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(default=1)
+    ended_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    __table_args__ = (Index("ix_link_epoch_contact_id", "contact_id"),)
 
 
 class SlaClock(Base):

@@ -17,6 +17,7 @@ from tests.desks import TestDesk
 
 #: Pages for everybody; links carry their own secret, tested where they are made.
 EVERYBODY = """
+    portal.topic_fields
     portal.home portal.new_request portal.send_request portal.suggestions portal.lost_link portal.send_fresh_link portal.fresh_link_sent
     portal.ticket_by_link portal.file_by_link portal.write_by_link portal.reopen_by_link portal.solve_by_link portal.sent
     portal.add_person_by_link portal.place_by_link portal.wish_by_link portal.take_back_wish_by_link
@@ -44,7 +45,7 @@ STAFF = """
 #: For supervisors and administrators.
 LEADS = "wallboard.* leading.* email.* admin.start".split()
 #: For administrators; supervisors may look at some of it.
-ADMINS = "mail_accounts.* admin.*".split()
+ADMINS = "mail_accounts.* portal_setup.* admin.*".split()
 #: Programs with a token; sessions do not count here.
 PROGRAMS = "api.*".split()
 #: Not for people at all: loopback or a token of its own.

@@ -10,6 +10,8 @@ from helpdesk.auth import User, require
 from helpdesk.channels.api.routes import get
 from helpdesk.channels.api.schemas import Named, Shown
 from helpdesk.tickets.models import Inbox
+from helpdesk.tickets.topics import asking
+from helpdesk.tickets.topics.models import Topic
 
 
 class TokenShown(Shown):
@@ -37,6 +39,28 @@ class InboxPage(Shown):
 
 class AgentPage(Shown):
     items: list[Named]
+
+
+class FieldShown(Shown):
+    """A field of a topic. `shown_if`: the key of the field that decides whether it is asked, and the values that let it be (none: any)."""
+
+    key: str
+    kind: str
+    label: str
+    required: bool
+    options: list[str]
+    shown_if: str | None
+    shown_if_values: list[str]
+
+
+class TopicShown(Shown):
+    key: str
+    name: str
+    fields: list[FieldShown]
+
+
+class TopicPage(Shown):
+    items: list[TopicShown]
 
 
 @get("/me", gives=TokenShown)
@@ -69,6 +93,30 @@ def inboxes() -> InboxPage:
         for inbox in db.session().scalars(found)
     ]
     return InboxPage(items=items)
+
+
+@get("/topics", scope="tickets:read", gives=TopicPage)
+def topics() -> TopicPage:
+    """What a request can be about, with the fields that each asks for."""
+    return TopicPage(items=[_topic(one) for one in asking.topics()])
+
+
+def _topic(topic: Topic) -> TopicShown:
+    known = asking.fields_of(topic)
+    keys = {field.id: field.key for field in known}
+    fields = [
+        FieldShown(
+            key=field.key,
+            kind=str(field.kind),
+            label=field.label,
+            required=field.required,
+            options=[option.value for option in field.options],
+            shown_if=keys.get(field.shown_if) if field.shown_if is not None else None,
+            shown_if_values=sorted(field.shown_if_values),
+        )
+        for field in known
+    ]
+    return TopicShown(key=topic.key, name=asking.name_of(topic), fields=fields)
 
 
 @get("/agents", scope="tickets:read", gives=AgentPage)

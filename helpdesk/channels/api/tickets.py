@@ -33,6 +33,8 @@ from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import Channel, Inbox, Priority, Queue, Status, Ticket
 from helpdesk.tickets.queries import find
 from helpdesk.tickets.thread import LONGEST
+from helpdesk.tickets.topics import asking
+from helpdesk.tickets.topics.models import Topic
 
 #: Facts that customers may notice; the others are the desk's own business.
 PUBLIC_FACTS = (
@@ -87,6 +89,11 @@ class NewTicket(Wish):
     priority: Priority = Priority.NORMAL
     language: Language = ""
     inbox_id: Annotated[Key | None, Field(description="Where it arrives; the API's inbox if left out.")] = None
+    topic: Annotated[str, Field(max_length=60, description="A topic's key: what it is about, and the queue it waits in."), PLAIN] = ""
+    custom: Annotated[
+        dict[str, str | bool | int | float | None],
+        Field(max_length=60, description="Values of the topic's fields, by key. A day is 2026-03-02; a file's value is its name."),
+    ] = {}
 
 
 class TicketChange(Change):
@@ -131,6 +138,8 @@ class TicketShown(Shown):
     breached_at: datetime | None
     reopens_count: int | None
     version: int | None
+    topic: str | None
+    custom: dict[str, Any]
     url: str
 
 
@@ -181,10 +190,24 @@ def open_ticket(sent: NewTicket, files: tuple[NewFile, ...]) -> TicketShown:
     who = web.principal()
     requester, email = _requester(who, sent)
     place, queue = _place(who, sent.inbox_id)
-    incoming = intake.Incoming(requester, sent.body, Channel.API, subject=sent.subject, language=sent.language, files=files)
-    made, _message = intake.receive(incoming, place, by=_for(who, requester), priority=sent.priority if who.staff else Priority.NORMAL)
+    topic, held = _about(sent)
+    if topic is not None:
+        queue = db.session().get_one(Queue, topic.queue_id)
+    incoming = intake.Incoming(
+        requester,
+        f"{sent.body}\n\n{asking.lines(held)}" if held else sent.body,
+        Channel.API,
+        subject=sent.subject,
+        language=sent.language,
+        files=files,
+        topic_id=topic.id if topic is not None else None,
+        custom=held,
+    )
+    priority = sent.priority if who.staff else Priority.NORMAL
+    made, _message = intake.receive(incoming, place, by=_for(who, requester), priority=priority, queue=queue)
     company = db.session().get(Organization, made.organization_id) if made.organization_id is not None else None
-    beside = Beside(queue.name, None, requester.name, email, company.name if company else None, made.opened_at)
+    named = topic.key if topic is not None else None
+    beside = Beside(queue.name, None, requester.name, email, company.name if company else None, named, made.opened_at)
     return _shown(who, made, beside)
 
 
@@ -281,6 +304,7 @@ class Beside:
     requester: str
     email: str | None
     organization: str | None
+    topic: str | None
     updated_at: datetime | None
 
 
@@ -308,12 +332,14 @@ def _rows(staff: bool) -> Select[Any]:
             Contact.name.label("requester"),
             _email_of(Ticket.requester_id).label("email"),
             Organization.name.label("organization"),
+            Topic.key.label("topic"),
             updated.label("updated_at"),
         )
         .join(Queue, Queue.id == Ticket.queue_id)
         .join(Contact, Contact.id == Ticket.requester_id)
         .outerjoin(owner, owner.id == Ticket.assignee_id)
         .outerjoin(Organization, Organization.id == Ticket.organization_id)
+        .outerjoin(Topic, Topic.id == Ticket.topic_id)
     )
 
 
@@ -349,6 +375,8 @@ def _shown(who: Principal, one: Ticket, beside: Beside) -> TicketShown:
         breached_at=one.breached_at if staff else None,
         reopens_count=one.reopens_count if staff else None,
         version=one.version if staff else None,
+        topic=beside.topic,
+        custom=dict(one.custom),
         url=routes.address(ticket, number=one.number),
     )
 
@@ -372,6 +400,15 @@ def _requester(who: Principal, sent: NewTicket) -> tuple[Contact, str | None]:
         raise Invalid(fields={"requester.email": wrong.detail}) from wrong
     db.session().flush()
     return found, contacts.email_of(found.id)
+
+
+def _about(sent: NewTicket) -> tuple[Topic | None, dict[str, Any]]:
+    """The topic that was named, with its typed values. Raises Invalid, naming each wrong one."""
+    if not sent.topic:
+        if sent.custom:
+            raise Invalid(fields={"topic": _("Values of fields need the topic they belong to.")})
+        return None, {}
+    return asking.of_program(sent.topic, sent.custom)
 
 
 def _known(contact_id: int) -> tuple[Contact, str | None]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from flask import Response, make_response, render_template, request
+from flask import session as browsing
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from helpdesk import db, limits, web
 from helpdesk.actor import Actor
-from helpdesk.channels.portal import bp, forms
+from helpdesk.agents.words import queue_name
+from helpdesk.channels.portal import asked, bp, forms
 from helpdesk.crm import addresses, contacts
 from helpdesk.crm.models import Contact
-from helpdesk.errors import HelpdeskError, Invalid, TooMany, Unavailable
+from helpdesk.errors import HelpdeskError, Invalid, TooMany, Unavailable, Words
 from helpdesk.kb import log, search
 from helpdesk.tickets import attachments, intake, linking, plain
 from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import Channel, Inbox, Queue, Ticket
+from helpdesk.tickets.topics import asking
 
 LONGEST_BODY = 50_000
 #: Letters after which suggestions begin, and how much of a long text they look at.
@@ -38,22 +42,28 @@ class Typed:
     zone: str = ""
     form_key: str = ""
     search_key: str = ""
+    answers: asked.Answers = field(default_factory=asked.Answers)
 
 
 @bp.get("/requests/new")
 def new_request() -> Response:
-    """An empty form; ?subject= brings over what was searched for in vain."""
-    subject = request.args.get("subject", "")[:300]
-    return _page(Typed(form_key=forms.new_key(), search_key=log.new_key(), subject=subject))
+    """An empty form; ?subject= brings over what was searched for in vain, ?topic= chooses a topic."""
+    subject, topic = request.args.get("subject", "")[:300], request.args.get("topic", "")[:60]
+    return _page(Typed(form_key=forms.new_key(), search_key=log.new_key(), subject=subject, topic=topic))
 
 
 @bp.post("/requests/new")
 @web.own_edge
 @forms.own_check
 def send_request() -> Response:
-    """Make the ticket and show its link; on any refusal the form again, with everything that was typed."""
-    typed = Typed(**{f.name: request.form.get(f.name, "").replace("\x00", "")[: LONGEST_BODY + 1] for f in fields(Typed)})
-    typed = replace(typed, form_key=typed.form_key or forms.new_key())
+    """Make the ticket and show its link; on any refusal the form again, with everything that was typed.
+
+    `step`: the button of pages without scripts that only asks for the fields of the chosen topic.
+    """
+    typed = _typed()
+    if "step" in request.form:
+        with db.read():
+            return _page(typed)
     try:
         with db.read():
             wanted = _understood(typed)
@@ -64,6 +74,15 @@ def send_request() -> Response:
         with db.read():
             return _page(typed, wrong=wrong)
     return web.see(f"/t/{word}/sent")
+
+
+@bp.post("/requests/new/fields")
+@web.own_edge
+def topic_fields() -> Response:
+    """The fields of the topic that was just chosen; a POST, so that what was typed ends up in no address."""
+    typed = _typed()
+    with db.read():
+        return make_response(render_template("portal/_fields.html", **_asked(typed, {})))
 
 
 @bp.post("/requests/suggestions")
@@ -92,11 +111,19 @@ class Wanted:
     contact_id: int | None
     email: str
     mark: str
+    about: asked.Understood | None = None
+
+
+def _typed() -> Typed:
+    """The form as it was sent."""
+    words = [f.name for f in fields(Typed) if f.name != "answers"]
+    said: dict[str, Any] = {name: request.form.get(name, "").replace("\x00", "")[: LONGEST_BODY + 1] for name in words}
+    return Typed(**{**said, "form_key": said["form_key"] or forms.new_key(), "answers": asked.read()})
 
 
 def _understood(typed: Typed) -> Wanted:
     """Check every field at once. Raises Invalid with all that is wrong."""
-    wrong: dict[str, str] = {}
+    wrong: dict[str, Words] = {}
     who = web.principal()
     known = who.contact_id if not who.staff else None
     email = typed.email
@@ -117,20 +144,33 @@ def _understood(typed: Typed) -> Wanted:
         wrong["body"] = _("Please describe what happened or what you need.")
     elif len(typed.body) > LONGEST_BODY:
         wrong["body"] = _("This is longer than %(n)s characters. Please attach the long part as a file.", n=LONGEST_BODY)
-    queue_id = None
-    if typed.topic:
-        queue_id = next((queue.id for queue in topics() if str(queue.id) == typed.topic), None)
-        if queue_id is None:
-            wrong["topic"] = _("Please choose one of the list.")
+    queue_id, about, unseen = None, None, False
+    if typed.topic and typed.topic not in {key for key, _words in topics()}:
+        wrong["topic"] = _("Please choose one of the list.")
+    elif (topic := asked.topic_of(typed.topic)) is not None:
+        about, mistakes, unseen = asked.understood(topic, typed.answers)
+        wrong |= mistakes
+    elif typed.topic:
+        queue_id = int(typed.topic)
     if wrong:
-        raise Invalid(_("Please look at the marked fields. Everything you wrote is still here."), fields=dict(wrong))
-    mark = forms.fingerprint("request", typed.form_key, known or email.lower(), typed.topic, typed.subject, typed.body)
-    return Wanted(typed, queue_id, known, email, mark)
+        raise Invalid(_("Please look at the marked fields. Everything you wrote is still here."), fields=wrong)
+    if unseen:
+        raise Invalid(_("One more step: your answers bring up the fields below. Please look at them, then send."))
+    said = sorted(typed.answers.typed.items())
+    mark = forms.fingerprint("request", typed.form_key, known or email.lower(), typed.topic, typed.subject, typed.body, *said)
+    return Wanted(typed, queue_id, known, email, mark, about)
 
 
-def topics() -> list[Queue]:
-    """What a customer may choose a request to be about: the queues where requests first arrive."""
-    return list(db.session().scalars(select(Queue).where(Queue.active, Queue.tier == 1).order_by(Queue.id)))
+def topics() -> list[tuple[str, str]]:
+    """What a customer may choose a request to be about, as pairs of key and words: the administrators' topics.
+
+    A desk without any offers the queues where requests first arrive.
+    """
+    if made := asking.topics():
+        return [(one.key, asking.name_of(one)) for one in made]
+    queues = db.session().scalars(select(Queue).where(Queue.active, Queue.tier == 1).order_by(Queue.id))
+    choices = [(str(queue.id), queue_name(queue)) for queue in queues]
+    return choices if len(choices) > 1 else []
 
 
 # --- doing ---------------------------------------------------------------------------------------------------------------------------
@@ -142,8 +182,9 @@ def _opened_once(wanted: Wanted) -> str:
         if before := forms.made_before(wanted.mark):
             return linking.token(before, before.requester_id)
     limits.within("request", "10 per hour")
+    files = [file for _key, file in wanted.about.files] if wanted.about else []
     try:
-        with attachments.keeping(web.uploads()) as kept, db.transaction():
+        with attachments.keeping([*web.uploads(), *files]) as kept, db.transaction():
             ticket = _opened(wanted, kept)
             forms.remember(wanted.mark, ticket)
             return linking.token(ticket, ticket.requester_id)
@@ -167,16 +208,23 @@ def _opened(wanted: Wanted, kept: tuple[NewFile, ...]) -> Ticket:
     by = Actor("contact", contact.id, via="portal")
     if who.staff:
         by = replace(who.actor.through("portal"), on_behalf_of=contact.id)
+    body, about = typed.body.replace("\r\n", "\n").strip(), wanted.about
+    if about is not None and about.held:
+        body = f"{body}\n\n{asking.lines(about.held)}"
     incoming = intake.Incoming(
         contact,
-        typed.body.replace("\r\n", "\n").strip(),
+        body,
         Channel.PORTAL,
         subject=typed.subject,
         language=web.lang(),
         files=kept,
+        topic_id=about.topic.id if about else None,
+        custom=dict(about.held) if about else {},
     )
-    queue = session.get_one(Queue, wanted.queue_id) if wanted.queue_id is not None else None
+    queue = about.queue if about else session.get_one(Queue, wanted.queue_id) if wanted.queue_id is not None else None
     ticket, _message = intake.receive(incoming, portal_inbox(), by=by, queue=queue)
+    if not who.staff:
+        log.wrote(browsing.get("visitor", ""), log.usable_key(typed.search_key))
     return ticket
 
 
@@ -203,6 +251,7 @@ def _page(typed: Typed, *, wrong: HelpdeskError | None = None) -> Response:
         errors=errors,
         trouble=trouble,
         topics=topics(),
+        **_asked(typed, errors),
         known=_known(),
         trap=forms.TRAP,
         limit_mb=web.settings().max_upload_bytes // 2**20,
@@ -212,6 +261,13 @@ def _page(typed: Typed, *, wrong: HelpdeskError | None = None) -> Response:
     if isinstance(wrong, TooMany):
         answer.headers["Retry-After"] = str(wrong.retry_after)
     return answer
+
+
+def _asked(typed: Typed, errors: dict[str, str]) -> dict[str, Any]:
+    """What `portal/_fields.html` draws."""
+    topic = asked.topic_of(typed.topic)
+    rows = asked.drawn(topic, typed.answers, errors)
+    return {"topic_help": asking.help_of(topic) if topic else "", "asked": rows, "carried": asked.carried(rows, typed.answers)}
 
 
 def _known() -> Contact | None:

@@ -10,6 +10,7 @@ import './behaviours/list.js';
 import './behaviours/keys.js';
 import './behaviours/palette.js';
 import './behaviours/drafts.js';
+import './behaviours/conditions.js';
 import './behaviours/keep.js';
 import './behaviours/suggest.js';
 import './behaviours/attachments.js';

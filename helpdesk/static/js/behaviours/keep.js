@@ -1,6 +1,7 @@
 // <form data-keep="request">: what is being written stays in this browser until it has arrived, whatever happens to the page, the
 // network or the session. Put back when the form opens with those fields empty; [data-keep-state] says so. A page with
-// [data-keep-done="request"] says that it arrived. Choices, files and hidden fields are not kept.
+// [data-keep-done="request"] says that it arrived. Choices are kept too; files and hidden fields are not. Fields that come later (a
+// topic's own) take their words when they come.
 // <input type="hidden" data-zone> takes the browser's time zone, so that promised times can be told on the reader's clock.
 
 import { onPage } from '../lib/page.js';
@@ -20,16 +21,17 @@ class Kept {
     });
     form.addEventListener('submit', () => this.keep());
     addEventListener('pagehide', () => this.timer && this.keep());
+    new MutationObserver((changes) => changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.querySelector?.('[name^="c-"]'))) && this.restore()).observe(form, { childList: true, subtree: true });
   }
 
   fields() {
-    return [...this.form.elements].filter((field) => field.matches('input[type=text], input[type=email], input[type=search], textarea') && field.tabIndex >= 0);
+    return [...this.form.elements].filter((field) => field.matches('input[type=text], input[type=email], input[type=search], input[type=date], select, textarea') && field.tabIndex >= 0);
   }
 
   keep() {
     clearTimeout(this.timer);
     this.timer = null;
-    const words = Object.fromEntries(this.fields().map((field) => [field.name, field.value]));
+    const words = { ...read(this.store)?.words, ...Object.fromEntries(this.fields().map((field) => [field.name, field.value])) };
     try {
       if (Object.values(words).some((value) => value.trim())) localStorage.setItem(this.store, JSON.stringify({ at: Date.now(), words }));
       else localStorage.removeItem(this.store);
@@ -49,6 +51,8 @@ class Kept {
     for (const field of this.fields()) {
       if (field.value || !kept.words[field.name]) continue;
       field.value = kept.words[field.name];
+      if (!field.value) continue;  // a choice that is offered no longer
+      field.dispatchEvent(new Event('change', { bubbles: true }));
       isBack = true;
     }
     const place = this.form.querySelector('[data-keep-state]');
