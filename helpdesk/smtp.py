@@ -144,11 +144,16 @@ def connect(server: MailServer, *, patience_s: float = PATIENCE_S, deadline: Dea
     return link
 
 
-def try_out(server: MailServer) -> None:
-    """Connect, sign in, say nothing, leave. Raises MailServerTrouble."""
+def try_out(server: MailServer, *, sender: str = "") -> None:
+    """Connect, sign in, ask whether we may send as `sender`, leave; nothing is sent. Raises MailServerTrouble."""
     link = connect(server)
     try:
-        link.noop()
+        link.ehlo_or_helo_if_needed()
+        code, said = link.mail(sender) if sender else link.noop()
+        if code // 100 != 2:
+            words = f"{code} {said.decode('utf-8', 'replace')}"
+            link.close()
+            raise MailServerTrouble(_("%(host)s does not let us send as %(sender)s.", host=server.host, sender=sender), words)
         link.quit()
     except (smtplib.SMTPException, OSError) as wrong:
         raise MailServerTrouble(_("The server hung up after signing in."), str(wrong)) from wrong

@@ -40,7 +40,7 @@ CUSTOMERS = """
 CUSTOMERS.append("portal.my_questions")
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
-    agents.* deeds.* shift.* scheduled.* wishes.* habits.* tickets.* kb_manage.* crm.* tokens.*
+    agents.* deeds.* shift.* scheduled.* wishes.* undelivered.* habits.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
 #: For supervisors and administrators.
 LEADS = "wallboard.* leading.* email.* admin.start".split()

@@ -65,7 +65,7 @@ def test_inbox(inbox_id: int) -> Response:
     trouble: smtp.MailServerTrouble | None = None
     if server is not None:
         try:
-            smtp.try_out(server)
+            smtp.try_out(server, sender=inbox.address if inbox.address and "*" not in inbox.address else web.settings().mail_from)
         except smtp.MailServerTrouble as wrong:
             trouble = wrong
     with db.read():

@@ -37,7 +37,7 @@ from helpdesk.channels.email import (
 )
 from helpdesk.channels.email.mail import Attachment, Mail
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing
-from helpdesk.crm import contacts
+from helpdesk.crm import contacts, failing
 from helpdesk.crm.models import Contact
 from helpdesk.errors import Invalid, NotFound, Unavailable
 from helpdesk.events import Outside, reaction
@@ -225,6 +225,8 @@ def _take_in(
     assert mail is not None
     checks = senders.judge(mail, trusted.authserv_id(inbox.id), understood.signers)
     suspicious = [*warnings.about(mail, checks), *impostors.about(mail, doors)]
+    if sender.bounce_note and not mail.automatic:
+        failing.trust_again(sender, by=arrivals.DOOR, address=mail.from_email)
     belongs = belonging.find(mail, sender, addresses, forged=warnings.FORGED_SENDER in suspicious)
     said = [*suspicious, *belongs.warnings]
     if colleagues.named(mail.from_email) is not None:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db, files, vault
 from helpdesk.actor import Actor
-from helpdesk.channels.email import compose, handover, out, sending
+from helpdesk.channels.email import handover, out, sending
 from helpdesk.channels.email.models import Outgoing
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.errors import Conflict
