@@ -15,12 +15,14 @@ import pytest
 from sqlalchemy import func, select
 
 from helpdesk import db
-from helpdesk.actor import Actor
+from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import presence
 from helpdesk.agents.models import AgentProfile, Assignment, ItemState, PresenceState, WorkItem
+from helpdesk.channels.email.imap import accounts
 from helpdesk.channels.email.models import Arrival, ArrivalState
 from helpdesk.preferences import prefer
-from helpdesk.tickets.models import Message, MessageKind, Ticket
+from helpdesk.tickets.models import Inbox, Message, MessageKind, Ticket
+from tests.imap import ImapServer, running
 from tests.running import RunningDesk
 
 pytestmark = pytest.mark.slow
@@ -107,3 +109,44 @@ def test_mails_survive_the_server_being_killed_at_random_moments(tmp_path: Path,
     finally:
         desk.stop()
         db.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("mails", "kills"), [(40, 3), pytest.param(1000, 40, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])], ids=["sample", "full"]
+)
+def test_mails_survive_the_fetcher_being_killed_at_random_moments(tmp_path: Path, mails: int, kills: int) -> None:
+    rng = random.Random(mails)
+    desk = RunningDesk(tmp_path / "desk")
+    company = desk.prepare()
+    with running(ImapServer()) as server:
+        for number in range(mails):
+            server.deliver(letter(number).as_bytes())
+        with db.transaction() as session:
+            shape = accounts.Shape(
+                host="127.0.0.1",
+                port=server.port,
+                tls="none",
+                username="support",
+                password="app pass word",
+                afterwards="move",
+                move_to="Done",
+            )
+            accounts.add(session.get_one(Inbox, company.mail), shape, by=SYSTEM)
+        desk.start()
+        try:
+            for _ in range(kills):
+                time.sleep(rng.uniform(0.1, 2.5))
+                desk.kill()
+                desk.start_processes()
+            until = time.monotonic() + PATIENCE_S + mails / 5
+            while time.monotonic() < until:
+                with db.read() as session:
+                    subjects = Counter(session.scalars(select(Ticket.subject)))
+                if len(subjects) == mails and not server.inbox.mails:
+                    break
+                time.sleep(0.5)
+            assert subjects == Counter({f"Request {number}": 1 for number in range(mails)})
+            assert not server.inbox.mails and len(server.folders["Done"].mails) == mails
+        finally:
+            desk.stop()
+            db.disconnect()
