@@ -56,6 +56,14 @@ class Preferences:
 
     @property
     def undo(self) -> timedelta:
+    deflection_hours: int = 24
+    #: The country in which phone numbers without one are read, as two letters; empty: such a number is refused.
+    phone_region: str = ""
+    #: Who sees what customers are worth (leads, all), who takes lists out of the desk (admins, leads, all), and whether an agent sees
+    #: everybody or only customers of their team's people and of nobody (all, team).
+    value_seen_by: str = "leads"
+    exported_by: str = "leads"
+    customers_seen: str = "all"
         return timedelta(seconds=self.undo_s)
 
 

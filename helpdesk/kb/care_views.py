@@ -1,4 +1,4 @@
-"""The knowledge base as a whole, for those who look after it: its topics, and what readers miss in it."""
+"""The topics that articles stand under: their names, icons and order."""
 
 from __future__ import annotations
 
@@ -43,12 +43,6 @@ def change_topics() -> Response:
         return _topics(wrong=wrong)
     flash(_("Saved."))
     return web.see(url_for("kb_manage.topics"))
-
-
-@bp.get("/insights")
-def insights() -> Response:
-    """What was searched for in vain, what did not help and why, what should be looked at again."""
-    return make_response(render_template("kb/insights.html", insight=queries.insight(days=30)))
 
 
 def _topics(*, wrong: HelpdeskError | None = None) -> Response:

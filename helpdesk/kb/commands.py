@@ -1,4 +1,4 @@
-"""`helpdesk kb rank | tune …`: measure and fit the search on a folder of questions, outside the desk's database.
+"""`helpdesk kb rank …`: measure and fit the search on questions with known answers, outside the desk's database.
 
 A folder holds `docs.jsonl` {id, q, a, cat, and optionally asked, tags}, `queries.jsonl` {id, text} and `qrels.jsonl` {qid, docid}. Each
 function is plain, so that commands over the desk's own articles (load, reindex) can call it with their own source.
@@ -13,12 +13,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from helpdesk.kb import everyday
 from helpdesk.kb.documents import Document
 from helpdesk.kb.engine import Engine
 from helpdesk.kb.index import Index
@@ -26,14 +27,39 @@ from helpdesk.kb.ranking import Weights
 
 EVERYBODY = ("public",)
 # What tune tries, one after the other; every weight may end at nothing.
-_STEPS: dict[str, tuple[float, ...]] = {
+_STEPS: dict[str, tuple[Any, ...]] = {
+    "stop_words": ((), everyday.STOP_WORDS),
     "grams": (0.0, 0.15, 0.3, 0.5, 0.8),
     "body": (0.1, 0.18, 0.25, 0.35, 0.5),
     "asked": (0.3, 0.45, 0.6, 0.8),
     "pairs": (0.0, 0.2, 0.35, 0.5),
     "coverage": (0.0, 0.08, 0.15, 0.25),
+    "labels": (0.0, 0.15, 0.3, 0.5),
+    "cap": (2_000, 6_000, 20_000),
 }
 _WORTH_IT = 0.002  # nDCG that a changed weight must bring: less is noise
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `tune` found: the weights, those before, nDCG@10 with the old and with the new ones, over so many questions."""
+
+    weights: Weights
+    before: Weights
+    was: float
+    reached: float
+    questions: int
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """As JSON: printed by the command and kept for the screen. `changed` names old and new of each weight that moved."""
+        old, new = asdict(self.before), asdict(self.weights)
+        return {
+            "weights": new,
+            "changed": {name: [old[name], new[name]] for name in new if old[name] != new[name]},
+            "ndcg10": {"before": self.was, "after": self.reached},
+            "questions": self.questions,
+        }
 
 
 class Fixed:
@@ -151,16 +177,12 @@ def rank_command(folder: Path, learn: bool) -> None:
             click.echo(json.dumps(ids))
 
 
-@kb.command("tune")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def tune_command(folder: Path) -> None:
-    """Fit the weights to the tuning half of FOLDER's questions and print them as JSON."""
-    queries = tuning_half(folder)
-    if not queries:
-        raise click.ClickException(f"{folder}: no answered question to tune on")
-    with searching(load(folder)) as engine:
-        weights, before, after = tune(engine, queries, answers_of(folder))
-    click.echo(json.dumps({"weights": asdict(weights), "ndcg10": {"before": round(before, 4), "after": round(after, 4)}}))
+def fitted(documents: Iterable[Document], queries: list[dict[str, str]], answers: dict[str, set[str]], before: Weights) -> Fitted:
+    """Fit the weights, from `before` on, to questions of which the answers are known."""
+    with searching(documents) as engine:
+        engine.weights = before
+        weights, was, is_ = tune(engine, queries, answers)
+    return Fitted(weights, before, round(was, 4), round(is_, 4), len(queries))
 
 
 def reindex(engine: Engine, say: Callable[[str], None] = click.echo) -> None:

@@ -18,6 +18,14 @@ SMALL_TALK = """
 hello hi hey greetings
 """
 
+#: Words that stand in nearly every sentence. No base leaves them out by itself: `kb tune` tries whether one is better without.
+STOP_WORDS = tuple(
+    """
+    и в во не что он на я с со как а то все она так его но да ты к у же вы за бы по только ее мне было вот от меня еще нет о из ему
+    a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with i my
+    """.split()
+)
+
 #: Words for the same thing. Each line is one group; the first words are what articles tend to say.
 GROUPS = """
 интернет инет сеть

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from helpdesk import clock, db
 from helpdesk.kb import articles
 from helpdesk.kb.models import Article, SearchLog
+from helpdesk.preferences import preferences
 
 LONGEST = 500
 
@@ -36,14 +37,14 @@ def usable_key(word: str) -> str:
     return word if 8 <= len(word) <= 32 and all(c.isalnum() or c in "-_" for c in word) else ""
 
 
-def searched(key: str, query: str, *, language: str, place: str, found: int) -> None:
+def searched(key: str, query: str, *, language: str, place: str, found: int, visitor: str = "") -> None:
     """Keep a search. The same key again is the same person typing on: the last wording counts, until something was opened."""
     query = " ".join(query.split())[:LONGEST]
     if not query:
         return
     row = _row(key)
     if row is None:
-        db.session().add(SearchLog(key=key, query=query, language=language, place=place, found=found))
+        db.session().add(SearchLog(key=key, query=query, language=language, place=place, found=found, visitor=visitor or None))
     elif row.clicked_article_id is None:
         row.query, row.found, row.at = query, found, clock.now()
 
@@ -65,6 +66,17 @@ def told(key: str, article_id: int, helpful: bool) -> None:
     row.clicked_article_id, row.solved = article_id, helpful
     db.session().flush()
     articles.touch(article_id)
+
+
+def wrote(visitor: str, key: str = "") -> None:
+    """A request came from this browser: what it searched for in the last hours was not enough. A confirmed answer stays one."""
+    mine = [SearchLog.key == key] if key else []
+    mine += [SearchLog.visitor == visitor] if visitor else []
+    if not mine:
+        return
+    fresh = SearchLog.at >= clock.now() - timedelta(hours=preferences().deflection_hours)
+    unanswered = update(SearchLog).where(or_(*mine), fresh, SearchLog.wrote_at.is_(None)).values(wrote_at=clock.now())
+    db.session().execute(unanswered, execution_options={"synchronize_session": False})
 
 
 def missed(*, since: datetime, limit: int = 50) -> list[Missed]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpdesk.kb import about_views, care_views, history_views, template_views
+from helpdesk.kb import about_views, care_views, history_views, insight_views, template_views, word_views
 from helpdesk.kb.authoring_views import bp
 
-__all__ = ["about_views", "bp", "care_views", "history_views", "template_views"]
+__all__ = ["about_views", "bp", "care_views", "history_views", "insight_views", "template_views", "word_views"]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, column, exists, func, or_, select, table
+from sqlalchemy import ColumnElement, and_, column, exists, func, or_, select, table
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from helpdesk import clock, db
 from helpdesk.auth import ANONYMOUS, STAFF, Principal, User
 from helpdesk.errors import NotFound
 from helpdesk.kb import articles, policy
-from helpdesk.kb.log import Missed, missed
 from helpdesk.kb.models import (
     AnswerFeedback,
     Article,
@@ -22,7 +21,6 @@ from helpdesk.kb.models import (
     FormerAddress,
     RelatedArticle,
     Revision,
-    SearchLog,
     Translation,
 )
 
@@ -368,42 +366,3 @@ def latest_verdicts(article_id: int | None = None, *, limit: int = 20) -> list[V
         found = found.where(AnswerFeedback.article_id == article_id)
     rows = db.session().execute(found)
     return [Verdict(said.article_id, said.language, title or "", said.reason, said.at) for said, title in rows]
-
-
-@dataclass(frozen=True)
-class Insight:
-    """How the knowledge base served its readers since `since`."""
-
-    since: datetime
-    searches: int
-    opened: int
-    solved: int
-    not_sent: int
-    missed: list[Missed]
-    unhelpful: list[Translation]
-    verdicts: list[Verdict]
-
-
-def insight(*, days: int) -> Insight:
-    """Searches, those that led to an article, those whose reader confirmed the answer; `not_sent`: confirmed while writing a request.
-
-    Only what readers said themselves counts as solved: that somebody who read an article wrote nothing proves nothing.
-    """
-    session, since = db.session(), clock.now() - timedelta(days=days)
-    solved = SearchLog.solved.is_(True)
-    counted = select(
-        func.count(),
-        func.count(SearchLog.clicked_article_id),
-        func.coalesce(func.sum(case((solved, 1), else_=0)), 0),
-        func.coalesce(func.sum(case((and_(solved, SearchLog.place == "form"), 1), else_=0)), 0),
-    ).where(SearchLog.at >= since)
-    searches, opened, confirmed, not_sent = session.execute(counted).one()
-    worst = session.scalars(
-        select(Translation)
-        .join(Article)
-        .where(_PUBLISHED, Article.unhelpful > Article.helpful)
-        .options(joinedload(Translation.article))
-        .order_by((Article.unhelpful - Article.helpful).desc(), Translation.id)
-        .limit(20)
-    )
-    return Insight(since, searches, opened, confirmed, not_sent, missed(since=since), list(worst), latest_verdicts())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from helpdesk.kb import everyday, layout, text
@@ -26,7 +27,6 @@ _MOST_WORDS = 160  # different ones looked up
 _MOST_STEMS = 24  # asked for, the rarest
 _MOST_GRAMS = 64  # looked for in each candidate, the rarest
 _TEXTS = ("title", "body", "asked")  # in the order of Kept.texts
-_MOST_POSTINGS = 6_000  # scored before the common words are left out: keeps the cost flat as the base grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ class Weights:
     coverage: float = 0.15
     k1: float = 1.2
     b: float = 0.75
+    #: Postings scored before the common words are left out: keeps the cost flat as the base grows.
+    cap: int = 6_000
+    #: Words that are not looked for when others are left.
+    stop_words: tuple[str, ...] = ()
 
     def of(self, name: str) -> float:
         """The weight of a field of the index."""
@@ -127,6 +131,9 @@ def rank(question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None]
     """The best articles, best first; only those that share a word with the question."""
     weights = replace(weights, asked=weights.asked * snapshot.asked_share)
     stems = {stem: share * weight for stem, share in question.stems.items() if (weight := snapshot.weight(stem))}
+    if weights.stop_words:
+        stopped = _stopped(weights.stop_words)
+        stems = {stem: weight for stem, weight in stems.items() if stem not in stopped} or stems
     rarest = heapq.nlargest(_MOST_STEMS, stems, key=lambda stem: stems[stem])
     if not rarest:
         return []
@@ -158,6 +165,11 @@ def rank(question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None]
             least = heapq.nlargest(limit, (one.score for one in settled))[-1]
     settled.sort(key=lambda one: (-one.score, one.article.id))
     return settled[:limit]
+
+
+@lru_cache(maxsize=8)
+def _stopped(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(text.stems(" ".join(words)))
 
 
 def telling(question: Question, snapshot: Snapshot) -> set[str]:
@@ -192,7 +204,7 @@ def _candidates(
     sums: list[dict[int, float]] = [{} for _ in snapshot.segments]
     spent = 0
     for count, name, stem in sorted(wanted):
-        if spent and spent + count > _MOST_POSTINGS:
+        if spent and spent + count > weights.cap:
             break
         spent += count
         scale = stems[stem] * weights.of(name)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import joinedload
 
 from helpdesk import db, web
 from helpdesk.auth import Principal
-from helpdesk.kb import log, policy, queries
+from helpdesk.kb import log, policy, queries, teaching
 from helpdesk.kb.engine import Engine, Hit
 from helpdesk.kb.models import Article, Category, Translation
 from helpdesk.kb.snippets import Run
@@ -72,17 +72,19 @@ def find_articles(
     only_language: str | None = None,
     category: str | None = None,
     key: str = "",
+    visitor: str = "",
 ) -> Answers:
     """The published articles that answer `query` and that `who` may read.
 
     `language` is the reader's: of two equally good translations theirs is shown; `only_language` and `category` (its slug) filter. `key`
-    continues an earlier search, such as a form that asks again with every word. Any text may be asked.
+    continues an earlier search, such as a form that asks again with every word; `visitor` joins the searches of one browser. Any text may
+    be asked.
     """
     key = log.usable_key(key) or log.new_key()
     found = engine().find(query, audience=policy.terms(who), limit=limit * _SPARE, language=only_language, category=category)
     articles = _checked(found.answers, who, language)[:limit]
     best = articles[0] if articles and found.best and from_document_id(found.best.id)[0] == articles[0].article_id else None
-    web.later(lambda: log.searched(key, query, language=language, place=place, found=len(articles)))
+    web.later(lambda: log.searched(key, query, language=language, place=place, found=len(articles), visitor=visitor))
     return Answers(query, key, tuple(articles), best, found.did_you_mean, found.building)
 
 
@@ -121,10 +123,16 @@ def prepare(app: Flask) -> None:
 
 
 def engine() -> Engine:
-    """This process's search over the node's index, opened once."""
+    """This process's search over the node's index, opened once, with everything it has been taught."""
     made: Engine | None = current_app.extensions.get("kb-engine")
     if made is None:
         made = current_app.extensions["kb-engine"] = Engine(web.settings().data / "kb-index", Articles())
+    if db.in_transaction() and current_app.extensions.get("kb-taught") != teaching.taught():
+        lessons = teaching.lessons()
+        made.weights = lessons.weights
+        made.treat_alike(lessons.alike)
+        made.know(lessons.familiar)
+        current_app.extensions["kb-taught"] = lessons.taught
     return made
 
 

@@ -53,7 +53,14 @@ def find() -> Response:
     found = None
     if asked.strip():
         found = search.find_articles(
-            asked, who, language, "portal", limit=MOST_RESULTS, only_language=only or None, category=chosen or None
+            asked,
+            who,
+            language,
+            "portal",
+            limit=MOST_RESULTS,
+            only_language=only or None,
+            category=chosen or None,
+            visitor="" if who.staff else visitor(),
         )
     useful = [] if found and found.articles else front.front(who, language).useful
     html = render_template("kb/search.html", asked=asked, found=found, only=only, topics=topics, chosen=chosen, useful=useful)
@@ -173,6 +180,14 @@ def robots() -> Response:
     answer = make_response("\n".join(lines) + "\n")
     answer.headers["Content-Type"] = "text/plain; charset=utf-8"
     return answer
+
+
+def visitor() -> str:
+    """A random word that joins this browser's searches until it is closed; it says nothing about who that is."""
+    known: str = session.get("visitor", "")
+    if not known:
+        known = session["visitor"] = log.new_key()
+    return known
 
 
 # --- what templates ask --------------------------------------------------------------------------------------------------------------

@@ -123,6 +123,13 @@ SWITCHES = (
 )
 TEXTS = (Setting("company", lazy_gettext("Name of the company or desk"), lazy_gettext("Stands on every page and in every mail."), 1, 80),)
 
+    Setting(
+        "deflection_hours",
+        lazy_gettext("Hours without a request after which a search counts as answered"),
+        lazy_gettext("In the figures of the knowledge base; what readers confirmed counts apart."),
+        1,
+        336,
+    ),
 
 @bp.get("/preferences", endpoint="preferences")
 def shown() -> Response:

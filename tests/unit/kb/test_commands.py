@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from helpdesk.kb.commands import kb
+from helpdesk.kb_commands import kb
 
 
 @pytest.fixture
