@@ -20,7 +20,7 @@ from helpdesk.errors import HelpdeskError, SettingsError
 #: Commands that live beside the capability they belong to: name → module:attribute. Loaded only when called.
 ELSEWHERE = {
     "user": "helpdesk.user_commands:user",
-    "import": "helpdesk.channels.email.import_commands:import_mail",
+    "import": "helpdesk.cli:imports",
     "mail": "helpdesk.channels.email.import_commands:mail",
     "kb": "helpdesk.kb_commands:kb",
     "simulate": "helpdesk.agents.simulate_command:simulate_command",
@@ -78,6 +78,32 @@ def desk(**options: Any) -> Any:
     if at != wanted:
         raise click.ClickException(f"the database is at step {at}, this version wants {wanted}: run `helpdesk init` to bring it there")
     return app
+
+
+class Imports(click.Group):
+    """`import contacts FILE`; anything else is a mailbox, as `import PATH` has always been."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return ["contacts", "mail"]
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        places = {
+            "contacts": "helpdesk.crm.exchange.command:import_contacts",
+            "mail": "helpdesk.channels.email.import_commands:import_mail",
+        }
+        if name not in places:
+            return None
+        module, _, attribute = places[name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.list_commands(ctx) else ["mail", *args])
+
+
+@click.group("import", cls=Imports, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def imports() -> None:
+    """Take in customers (`import contacts FILE`) or mail (`import PATH`)."""
 
 
 @helpdesk.command()

@@ -175,6 +175,7 @@ _by_fact: dict[type, list[Reaction]] = {}
 #: Modules whose reactions every process must know before it records anything.
 REACTING = (
     "helpdesk.crm.duplicates",
+    "helpdesk.crm.exchange.importing",
     "helpdesk.kb.approval",
     "helpdesk.tickets.knowledge",
     "helpdesk.tickets.surveys",

@@ -31,6 +31,15 @@ class Preferences:
     survey_delay_s: int = 3600
     survey_quiet_days: int = 14
     survey_valid_days: int = 30
+    #: The currency of derived figures, what one unit of others is worth in it ("RUB 0.011, USD 0.92"), and what goes into a customer's value:
+    #: the cost of a minute of our time and of winning a customer in minor units, the seconds that a written answer takes, and the discount
+    #: of a year.
+    currency: str = "EUR"
+    rates: str = ""
+    minute_cents: int = 0
+    winning_cents: int = 0
+    reply_s: int = 300
+    discount: float = 0.1
     #: A customer who rated badly is called within so many hours.
     call_back_hours: int = 24
     link_valid_days: int = 90
@@ -47,6 +56,14 @@ class Preferences:
     acknowledge: bool = True
     close_after_days: int = 14
     csat_target: float = 0.9
+    deflection_hours: int = 24
+    #: The country in which phone numbers without one are read, as two letters; empty: such a number is refused.
+    phone_region: str = ""
+    #: Who sees what customers are worth (leads, all), who takes lists out of the desk (admins, leads, all), and whether an agent sees
+    #: everybody or only customers of their team's people and of nobody (all, team).
+    value_seen_by: str = "leads"
+    exported_by: str = "leads"
+    customers_seen: str = "all"
     #: Raised to end every link given to a television.
     wall_epoch: int = 0
 
@@ -56,14 +73,6 @@ class Preferences:
 
     @property
     def undo(self) -> timedelta:
-    deflection_hours: int = 24
-    #: The country in which phone numbers without one are read, as two letters; empty: such a number is refused.
-    phone_region: str = ""
-    #: Who sees what customers are worth (leads, all), who takes lists out of the desk (admins, leads, all), and whether an agent sees
-    #: everybody or only customers of their team's people and of nobody (all, team).
-    value_seen_by: str = "leads"
-    exported_by: str = "leads"
-    customers_seen: str = "all"
         return timedelta(seconds=self.undo_s)
 
 

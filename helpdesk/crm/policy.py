@@ -1,15 +1,20 @@
-"""Who may see and change a customer: colleagues see everybody, a customer sees themselves. Asked by pages, REST and socket rooms alike."""
+"""Who may see and change a customer, see their worth, take lists in and out. Asked by pages, REST and socket rooms alike.
+
+Colleagues see everybody, or their teams' customers where the desk wants it so; a customer sees themselves.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, false, or_, true
 
 from helpdesk.auth import Principal
 from helpdesk.crm.models import Contact
+from helpdesk.preferences import preferences
 
 Deed = Literal["see", "edit"]
+Who = Literal["admins", "leads", "all"]
 READ_SCOPE, WRITE_SCOPE = "contacts:read", "contacts:write"
 
 
@@ -17,7 +22,9 @@ def may(who: Principal, deed: Deed, contact: Contact) -> bool:
     """Whether `who` may do this."""
     if who.scopes is not None and not who.scopes & ({READ_SCOPE, WRITE_SCOPE} if deed == "see" else {WRITE_SCOPE}):
         return False
-    return who.staff or (deed == "see" and who.contact_id == contact.id)
+    if who.staff:
+        return _theirs(who, contact.owner_id)
+    return deed == "see" and contact.id in who.contacts
 
 
 def may_add(who: Principal) -> bool:
@@ -30,5 +37,33 @@ def visible(who: Principal) -> ColumnElement[bool]:
     if who.scopes is not None and not who.scopes & {READ_SCOPE, WRITE_SCOPE}:
         return false()
     if who.staff:
-        return true()
-    return Contact.id == who.contact_id if who.contact_id is not None else false()
+        if who.leads or preferences().customers_seen != "team":
+            return true()
+        return or_(Contact.owner_id.is_(None), Contact.owner_id.in_(who.teammates | {who.user_id or 0}))
+    return Contact.id.in_(who.contacts) if who.contact_id is not None else false()
+
+
+def may_see_value(who: Principal) -> bool:
+    """Whether `who` sees what customers are worth: revenue, margin, lifetime value. Programs see it with their owner's eyes."""
+    return _among(who, preferences().value_seen_by)
+
+
+def may_export(who: Principal) -> bool:
+    """Whether `who` may take lists out of the desk as files."""
+    return who.scopes is None and _among(who, preferences().exported_by)
+
+
+def may_import(who: Principal) -> bool:
+    """Whether `who` may take in files of customers, and undo what they did."""
+    return who.leads and who.scopes is None
+
+
+def _among(who: Principal, whom: str) -> bool:
+    return who.admin if whom == "admins" else who.leads if whom == "leads" else who.staff
+
+
+def _theirs(who: Principal, owner_id: int | None) -> bool:
+    """Teams' own customers: where the desk wants it so, an agent sees those of their team's people and those nobody owns."""
+    if who.leads or preferences().customers_seen != "team":
+        return True
+    return owner_id is None or owner_id == who.user_id or owner_id in who.teammates

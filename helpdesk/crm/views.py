@@ -30,7 +30,9 @@ def _colleagues_only() -> None:
 @bp.context_processor
 def _words() -> dict[str, Any]:
     names = ("KINDS", "KIND", "KIND_ICONS", "LANGUAGE", "ORDER", "ORGANIZATION", "FORMULAS", "LIFECYCLE", "CHANNEL", "REASONS", "FIELDS")
-    return {"field_name": words.field, **{name: getattr(words, name) for name in names}}
+    who = web.principal()
+    asked = {"may_import": lambda: policy.may_import(who), "may_export": lambda: policy.may_export(who)}
+    return {**asked, "field_name": words.field, **{name: getattr(words, name) for name in names}}
 
 
 # --- the list ------------------------------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ def _whole_of(contact: Contact) -> dict[str, Any]:
         "names": queries.names({entry.user_id for entry in [*entries.rows, *steps] if entry.user_id}),
         "numbers": beside.ticket_numbers(who, {entry.ticket_id for entry in entries.rows if entry.ticket_id}),
         "mood": queries.mood(contact, ids),
-        "worth": queries.worth(ids) if who.leads else None,
+        "worth": queries.worth(ids) if policy.may_see_value(who) else None,
         "orders": queries.orders(ids),
         "others": queries.colleagues_of(contact),
         "parts": beside.parts(who, ids),
@@ -277,3 +279,4 @@ def _stamp(contact: Contact) -> str:
 
 # The views of the one base's order, of lists going in and out, and of segments hang themselves on `bp`.
 from helpdesk.crm import merge_views  # noqa: E402, F401
+from helpdesk.crm.exchange import views as exchange_views  # noqa: E402, F401

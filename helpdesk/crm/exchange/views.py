@@ -1,0 +1,186 @@
+"""The wizard that takes a file of customers in (upload, columns, preview, dry run, run, undo), and lists going out as files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
+
+from flask import Response as FlaskResponse
+from flask import flash, render_template, request, stream_with_context, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from helpdesk import clock, db, files, web
+from helpdesk.catalog import ListExported
+from helpdesk.crm import forms, policy, queries
+from helpdesk.crm.base_models import Import, ImportRow
+from helpdesk.crm.exchange import columns, exporting, importing, reading
+from helpdesk.crm.views import bp
+from helpdesk.errors import Invalid, NotFound
+from helpdesk.events import record
+
+SHOWN_FAULTS = 50
+
+
+@bp.get("/customers/imports")
+def imports() -> Response:
+    """Earlier imports, and a form for the next."""
+    _may_import()
+    return _imports()
+
+
+@bp.post("/customers/imports")
+def upload_import() -> Response:
+    _may_import()
+    given = web.uploads("file")
+    try:
+        if not given:
+            raise Invalid(fields={"file": _("Choose a file.")})
+        name, content = given[0].filename or "", cast(BinaryIO, given[0].stream)
+        made = importing.accept(name, content, limit=web.settings().max_upload_bytes, by=web.current_actor())
+    except forms.REFUSALS as wrong:
+        return _imports(wrong)
+    return web.see(url_for("crm.show_import", run_id=made.id))
+
+
+@bp.get("/customers/imports/<int:run_id>")
+def show_import(run_id: int) -> Response:
+    """Where an import stands: columns and preview before it runs, progress while it does, figures and faults after."""
+    return _show(_run(run_id))
+
+
+@bp.post("/customers/imports/<int:run_id>")
+def configure_import(run_id: int) -> Response:
+    """Say what the columns mean; then look, count without writing, or go."""
+    run = _run(run_id)
+    try:
+        if run.shape == "csv":
+            importing.reshape(
+                run, encoding=request.form.get("encoding", ""), delimiter=request.form.get("delimiter", "").replace("tab", "\t")
+            )
+        mapping = [request.form.get(f"column-{place}", "") for place in range(len(importing.header_of(run)))]
+        importing.configure(run, mapping=mapping, mode=request.form.get("mode", ""), match_on=request.form.get("match_on", ""))
+        if request.form.get("then") in ("check", "run"):
+            importing.start(run, by=web.current_actor(), dry=request.form["then"] == "check")
+    except forms.REFUSALS as wrong:
+        return _show(run, wrong)
+    return web.see(url_for("crm.show_import", run_id=run.id))
+
+
+@bp.post("/customers/imports/<int:run_id>/stop")
+def stop_import(run_id: int) -> Response:
+    run = _run(run_id)
+    importing.stop(run)
+    return web.see(url_for("crm.show_import", run_id=run.id))
+
+
+@bp.post("/customers/imports/<int:run_id>/undo")
+def undo_import(run_id: int) -> Response:
+    run = _run(run_id)
+    importing.undo(run, by=web.current_actor())
+    flash(_("The import is being undone."))
+    return web.see(url_for("crm.show_import", run_id=run.id))
+
+
+@bp.get("/customers/imports/<int:run_id>/faults.csv")
+@web.own_edge
+def import_faults(run_id: int) -> Response:
+    """The refused rows as they were, each with its reasons: to be corrected and taken in again."""
+    with db.read() as session:
+        run = _run(run_id)
+        found = select(ImportRow.number, ImportRow.reasons).where(ImportRow.run_id == run.id, ImportRow.outcome == "refused")
+        why = {number: told for number, told in session.execute(found)}
+        path, shape = files.store().path(run.file_key), importing.shape_of(run)
+
+    def rows() -> Iterator[exporting.Row]:
+        for number, cells in enumerate(reading.rows(path, shape)):
+            if number in why:
+                yield [number, "; ".join(why[number]), *cells]
+
+    header = [_("Row"), _("Why"), *next(reading.rows(path, shape))]
+    return _file(exporting.Sheet(f"faults-{run.id}", header, rows), "csv")
+
+
+@bp.post("/customers/export")
+@web.own_edge
+def export_customers() -> Response:
+    """The customers of the list as CSV or Excel."""
+    wanted = queries.Wanted(q=request.form.get("q", "")[:200], organization_id=forms.whole(request.form.get("organization", "")))
+    return _export(lambda: exporting.customers(web.principal(), wanted))
+
+
+@bp.post("/organizations/export")
+@web.own_edge
+def export_organizations() -> Response:
+    return _export(lambda: exporting.organizations(request.form.get("q", "")[:200]))
+
+
+@bp.post("/customers/purchases/export")
+@web.own_edge
+def export_purchases() -> Response:
+    return _export(lambda: exporting.purchases(web.principal()))
+
+
+# --- below ---------------------------------------------------------------------------------------------------------------
+
+
+def _export(sheet_of: Any) -> Response:
+    """A list as a file; that it left, and how many rows, is recorded before its first byte."""
+    with db.read():
+        if not policy.may_export(web.principal()):
+            raise NotFound
+    sheet: exporting.Sheet = sheet_of()
+    kind = "xlsx" if request.form.get("format") == "xlsx" else "csv"
+    number = sum(1 for _row in sheet.rows())
+    with db.transaction():
+        record(ListExported(sheet.name, number, web.current_actor()))
+    return _file(sheet, kind)
+
+
+def _file(sheet: exporting.Sheet, kind: str) -> Response:
+    made = exporting.as_xlsx(sheet) if kind == "xlsx" else exporting.as_csv(sheet)
+    answer = FlaskResponse(stream_with_context(made), mimetype=exporting.FORMATS[kind].split(";")[0])
+    name = re.sub(r"[^a-z0-9-]", "", sheet.name)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{clock.now():%Y-%m-%d}.{kind}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _may_import() -> None:
+    if not policy.may_import(web.principal()):
+        raise NotFound
+
+
+def _run(run_id: int) -> Import:
+    _may_import()
+    found = db.session().get(Import, run_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _imports(wrong: Any = None) -> Response:
+    rows = list(db.session().scalars(select(Import).order_by(Import.id.desc()).limit(40)))
+    return forms.page("crm/imports.html", wrong, rows=rows, names=queries.names({row.user_id for row in rows if row.user_id}))
+
+
+def _show(run: Import, wrong: Any = None) -> Response:
+    values: dict[str, Any] = {"run": run, "header": [], "planned": [], "faults": []}
+    if run.state in ("uploaded", "checked"):
+        values["header"] = importing.header_of(run)
+        if wrong is None:
+            values["planned"] = importing.preview(run)
+    if run.refused:
+        found = select(ImportRow).where(ImportRow.run_id == run.id, ImportRow.outcome == "refused").order_by(ImportRow.number)
+        values["faults"] = list(db.session().scalars(found.limit(SHOWN_FAULTS)))
+    if web.htmx():
+        return FlaskResponse(render_template("crm/_import_progress.html", **values))
+    return forms.page(
+        "crm/import.html",
+        wrong,
+        targets=[("", _("leave out")), *columns.targets()],
+        encodings=[(name, name.upper()) for name in reading.ENCODINGS],
+        **values,
+    )
