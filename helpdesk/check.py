@@ -200,6 +200,25 @@ def _database(settings: Settings) -> Iterator[Finding]:
     if not settings.sqlite:
         yield from _clock()
     yield from _work()
+    yield from _queues()
+
+
+def _queues() -> Iterator[Finding]:
+    """Whether everything that is open can be served by somebody at all, at its last step."""
+    from helpdesk import db
+    from helpdesk.agents import queues
+
+    with db.read():
+        troubled = [row for row in queues.listed() if row.queue.active and row.trouble]
+    for row in troubled:
+        yield Finding(
+            f"queue {row.queue.name}",
+            "fault" if row.waiting else "warning",
+            f"{row.trouble}{f' {row.waiting} are unsolved there.' if row.waiting else ''}",
+            "Settings, Queues: add people who have the skills, or ask for less.",
+        )
+    if not troubled:
+        yield Finding("queues", "ok", "each can be served by somebody")
 
 
 def _clock() -> Iterator[Finding]:

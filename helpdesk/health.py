@@ -50,6 +50,17 @@ def measure(name: str, says: str, label: str) -> Callable[[Measure], Measure]:
     return declare
 
 
+def counter(name: str, says: str, label: str) -> Counter:
+    """Declare a counter of this process, with one label."""
+    return Counter(name, says, (label,), registry=_own)
+
+
+def seconds(name: str, says: str, label: str) -> Histogram:
+    """Declare how long something takes in this process, with one label; from a tenth of a millisecond to two seconds."""
+    buckets = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
+    return Histogram(name, says, (label,), registry=_own, buckets=buckets)
+
+
 # --- alive, ready ------------------------------------------------------------------------------------------------------
 
 

@@ -14,13 +14,14 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from helpdesk import db
 from helpdesk.actor import SYSTEM
-from helpdesk.agents import assignments, candidates, offers, ranking
+from helpdesk.agents import assignments, candidates, counting, offers, ranking
 from helpdesk.agents.models import TICKET, Exclusion, ItemState, WorkItem
 from helpdesk.tickets.models import Queue, Ticket
 
 ROUNDS = 20
 
 
+@counting.timed("item")
 def match_item(item_id: int) -> bool:
     """Find the best agent for a waiting item and hold it out to them; whether somebody got it. In its own transaction."""
     session = db.session()
@@ -47,6 +48,7 @@ def match_item(item_id: int) -> bool:
     return False
 
 
+@counting.timed("agent")
 def serve(user_id: int) -> bool:
     """Find the best waiting item for an agent, again and again until there is none or no room; whether they got one."""
     session = db.session()

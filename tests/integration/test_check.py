@@ -11,16 +11,22 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
 from helpdesk import check, clock, db, files, links, schema, vault
+from helpdesk.actor import SYSTEM
+from helpdesk.agents.models import QueueMember
+from helpdesk.auth import Role
 from helpdesk.channels.email import listener
 from helpdesk.config import Settings
+from helpdesk.crm import contacts
 from helpdesk.demo.postbox import Postbox
 from helpdesk.events import Delivery
 from helpdesk.kb.documents import Document
 from helpdesk.kb.index import Index
 from helpdesk.setup import first_records
-from helpdesk.tickets.models import Inbox
+from helpdesk.tickets.models import Inbox, Queue
+from tests import people
 from tests.servers import free_port
 
 Checked = Callable[..., dict[str, check.Finding]]
@@ -199,6 +205,25 @@ def test_late_work_is_a_fault_and_parked_work_is_noted(found: Checked, settings:
 
 
 @ON_SQLITE
+def test_a_queue_that_nobody_can_serve_is_noted_and_a_fault_once_something_is_there(found: Checked, settings: Settings) -> None:
+    assert found()["queue Support"].verdict == "warning" and "Nobody works in this queue" in found()["queue Support"].says
+    db.connect(settings.database_url, pool_size=2)
+    with db.transaction() as session:
+        support = session.scalars(select(Queue)).one()
+        inbox = session.scalars(select(Inbox).where(Inbox.queue_id == support.id).order_by(Inbox.id)).first()
+        carol = contacts.by_email("carol@customer.example", by=SYSTEM)
+        session.flush()
+        assert inbox is not None
+    people.writes(carol.id, inbox=inbox.id)
+    db.disconnect()
+    assert found()["queue Support"].verdict == "fault" and "1 are unsolved" in found()["queue Support"].says
+    db.connect(settings.database_url, pool_size=2)
+    with db.transaction() as session:
+        session.add(QueueMember(queue_id=support.id, user_id=people.person("Alice", Role.AGENT).id))
+    db.disconnect()
+    assert found()["queues"].verdict == "ok" and "queue Support" not in found()
+
+
 def test_a_damaged_search_index_is_noticed(found: Checked, settings: Settings) -> None:
     assert "not built yet" in found()["search index"].says
     index = Index(settings.data / "kb-index")

@@ -164,7 +164,7 @@ class _Record:
 def _work(begin: datetime, end: datetime, agents: set[int]) -> tuple[tuple[Work, ...], int, int]:
     """The week's work; how many handling times were filled in; how many pieces a person gave, or took, past routing."""
     records = _records(begin, end)
-    resting = _resting({record.item.ticket_id for record in records}, begin)
+    rests = resting({record.item.ticket_id for record in records}, begin)
     rules = boost_rules()
     now = clock.now()
     found: list[Work] = []
@@ -174,7 +174,7 @@ def _work(begin: datetime, end: datetime, agents: set[int]) -> tuple[tuple[Work,
         item = record.item
         first = record.owned[0] if record.owned else None
         spans = [(max(a, begin), b or now) for a, b, _whose, _how in record.owned if b is None or b > begin]
-        busy = sum(_seconds(span, resting.get(item.ticket_id, ())) for span in spans)
+        busy = sum(busy_seconds(span, rests.get(item.ticket_id, ())) for span in spans)
         held_by = first[2] if first is not None and first[0] < begin else None
         if held_by is not None and held_by not in agents:
             continue
@@ -210,7 +210,7 @@ def _records(begin: datetime, end: datetime) -> list[_Record]:
     return list(records.values())
 
 
-def _resting(tickets: set[int], begin: datetime) -> dict[int, list[Span]]:
+def resting(tickets: set[int], begin: datetime) -> dict[int, list[Span]]:
     """When each ticket waited for its customer or for others: then it weighed on nobody."""
     changes = select(Event).where(Event.kind == "status_changed", Event.at >= begin).order_by(Event.at, Event.id)
     since: dict[int, datetime] = {}
@@ -229,7 +229,8 @@ def _resting(tickets: set[int], begin: datetime) -> dict[int, list[Span]]:
     return found
 
 
-def _seconds(span: Span, without: Sequence[Span]) -> float:
+def busy_seconds(span: Span, without: Sequence[Span]) -> float:
+    """How long a span is without those others."""
     a, b = span
     out = sum(max(0.0, (min(b, end) - max(a, start)).total_seconds()) for start, end in without)
     return max(0.0, (b - a).total_seconds() - out)

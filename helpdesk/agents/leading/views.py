@@ -140,6 +140,6 @@ def _told(done: str, outcome: Outcome) -> Response:
 
 
 # The other screens hang themselves on `bp`.
-from helpdesk.agents.leading import dry_run_views  # noqa: E402
+from helpdesk.agents.leading import dry_run_views, need  # noqa: E402
 
-__all__ = ["bp", "dry_run_views"]
+__all__ = ["bp", "dry_run_views", "need"]
