@@ -53,6 +53,7 @@ BLUEPRINTS = (
     "helpdesk.crm.views",
     "helpdesk.channels.email.views",
     "helpdesk.channels.email.public",
+    "helpdesk.channels.email.text_views",
     "helpdesk.channels.email.undelivered_views",
     "helpdesk.channels.email.imap.views",
     "helpdesk.channels.email.claim_views",

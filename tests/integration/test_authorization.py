@@ -45,7 +45,7 @@ STAFF = """
 #: For supervisors and administrators.
 LEADS = "wallboard.* leading.* email.* admin.start".split()
 #: For administrators; supervisors may look at some of it.
-ADMINS = "mail_accounts.* portal_setup.* admin.*".split()
+ADMINS = "mail_texts.* mail_accounts.* portal_setup.* admin.*".split()
 #: Programs with a token; sessions do not count here.
 PROGRAMS = "api.*".split()
 #: Not for people at all: loopback or a token of its own.

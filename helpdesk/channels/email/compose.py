@@ -22,6 +22,7 @@ from flask import render_template
 from flask_babel import force_locale, gettext
 
 from helpdesk import files
+from helpdesk.channels.email import texts
 from helpdesk.channels.email.models import OutgoingKind
 from helpdesk.crm import asking
 from helpdesk.crm.satisfaction import Question
@@ -79,6 +80,12 @@ def words(kind: OutgoingKind, language: str, subject: str = "", **values: Any) -
         subject = subject or _subject(kind, values)
         if kind is OutgoingKind.SURVEY:
             values["scores"] = _scores(values["question"])
+        draft = texts.own(kind, language) if kind in texts.KNOWN and values.get("number") and not values.get("again") else None
+        if draft is not None:
+            question = values["question"].words if kind is OutgoingKind.SURVEY else ""
+            filled = {"ticket.number": str(values["number"]), "link": values["link"], "question": str(question)}
+            subject, text, html = texts.written(draft, language, filled, values.get("scores", []))
+            return Words(_clean(subject)[:400], text, html)
         values = {**values, "language": language, "subject": subject, "paragraphs": paragraphs}
         text = render_template(f"mail/{kind}.txt", **values).strip() + "\n"
         html = render_template(f"mail/{kind}.html", **values)

@@ -97,6 +97,21 @@ class OutgoingKind(enum.StrEnum):
     CLAIM = "claim"
 
 
+class MailText(Base):
+    """The words of one kind of automatic mail in one language, if they are not the desk's own; with placeholders."""
+
+    __tablename__ = "mail_text"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[OutgoingKind] = mapped_column()
+    language: Mapped[str] = mapped_column(String(5))
+    subject: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(default=clock.now)
+
+    __table_args__ = (UniqueConstraint("kind", "language"),)
+
+
 class Outgoing(Base):
     """One mail to one person. `header_id` never changes between tries, so that a receiver can drop the one duplicate a crash may cause.
 

@@ -46,6 +46,16 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
     )
     op.create_index("ix_scheduled_file_reply_id", "scheduled_file", ["reply_id"])
+    op.create_table(
+        "mail_text",
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("language", sa.String(5), nullable=False),
+        sa.Column("subject", sa.String(200), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("changed_at", UtcDateTime(), nullable=False),
+        sa.UniqueConstraint("kind", "language"),
+    )
     op.add_column("inbox", sa.Column("quote_history", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("inbox", sa.Column("files_mb", Id, nullable=False, server_default="12"))
     op.add_column("identity", sa.Column("refuses_since", UtcDateTime(), nullable=True))
@@ -55,5 +65,6 @@ def downgrade() -> None:
     op.drop_column("identity", "refuses_since")
     op.drop_column("inbox", "files_mb")
     op.drop_column("inbox", "quote_history")
+    op.drop_table("mail_text")
     op.drop_table("scheduled_file")
     op.drop_table("scheduled_reply")
