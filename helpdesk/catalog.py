@@ -385,13 +385,14 @@ class WrapUpEnded:
 
 @event
 class OfferMade:
-    """Work is held out to one agent."""
+    """Work is held out to one agent, until `until` (ISO)."""
 
     ticket_id: int
     offer_id: int
     item_id: int
     user_id: int
     by: Actor
+    until: str = ""
 
 
 @event

@@ -7,11 +7,12 @@ past the few items that exclude them), an item's side reads its queue's people.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, String, and_, bindparam, case, cast, exists, func, literal, literal_column, or_, select, union_all
+from sqlalchemy import Row, String, and_, bindparam, case, cast, exists, func, literal, literal_column, or_, select, union, union_all
 from sqlalchemy.orm import aliased
 
 from helpdesk import clock, db
@@ -67,9 +68,15 @@ def for_item(head: ranking.ItemHead) -> Seen:
 
 
 def agent(user_id: int) -> Seen | None:
-    """One agent, if they are available."""
-    seen = _seen(_fetch(_ONE, {"agent": user_id}))
-    return seen if seen.states and seen.states[0].presence == PresenceState.AVAILABLE else None
+    """One agent, if they are available; with what they know and have in hand in one statement."""
+    rows = _fetch(_AGENT, {"agent": user_id, "ids": [user_id]})
+    if not rows or rows[0].state != PresenceState.AVAILABLE or rows[0].expires_at < clock.now():
+        return None
+    known: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    for row in rows:
+        if row.kind is not None:
+            known[row.kind][row.name] = row.level
+    return Seen([_state(rows[0], clock.now(), *known)], {user_id: rows[0].turn})
 
 
 def head_of(item: WorkItem, queue: Queue) -> ranking.ItemHead:
@@ -94,44 +101,61 @@ def _seen(rows: Sequence[Row[Any]]) -> Seen:
     for row in _fetch(_KNOWN, {"ids": [*present, *wrapping]}) if present or wrapping else ():
         (skills if row.kind == 0 else in_hand).setdefault(row.user_id, {})[row.name] = row.level
     return Seen(
-        [
-            ranking.AgentState(
-                id=row.user_id,
-                presence=str(row.state) if row.expires_at >= now else str(PresenceState.OFFLINE),
-                skills=skills.get(row.user_id, {}),
-                capacity=row.live_capacity,
-                load=row.live_load,
-                idle_since=row.idle_since.timestamp(),
-                channel_loads=in_hand.get(row.user_id, {}),
-                channel_caps={channel: int(cap) for channel, cap in (row.channel_caps or {}).items()},
-                weights={channel: int(weight) for channel, weight in (row.weights or {}).items()},
-                interruptible_load=row.load,
-                interruptible_cap=row.capacity,
-            )
-            for row in rows
-        ],
+        [_state(row, now, skills.get(row.user_id, {}), in_hand.get(row.user_id, {})) for row in rows],
         {row.user_id: row.turn for row in rows},
+    )
+
+
+def _state(row: Row[Any], now: datetime, skills: dict[str, int], in_hand: dict[str, int]) -> ranking.AgentState:
+    return ranking.AgentState(
+        id=row.user_id,
+        presence=str(row.state) if row.expires_at >= now else str(PresenceState.OFFLINE),
+        skills=skills,
+        capacity=row.live_capacity,
+        load=row.live_load,
+        idle_since=row.idle_since.timestamp(),
+        channel_loads=in_hand,
+        channel_caps={channel: int(cap) for channel, cap in (row.channel_caps or {}).items()},
+        weights={channel: int(weight) for channel, weight in (row.weights or {}).items()},
+        interruptible_load=row.load,
+        interruptible_cap=row.capacity,
     )
 
 
 # --- items for an agent --------------------------------------------------------------------------------------------------
 
 
-def for_agent(state: ranking.AgentState) -> dict[Hashable, ranking.ItemHead]:
-    """The first waiting item of each signature the agent may serve, past those that exclude them or are held for somebody else."""
-    channels = [channel for channel in ranking.Channel if _open(state, channel)]
-    found = _fetch(_HEADS, {"agent": state.id, "now": clock.now(), "channels": [str(channel) for channel in channels]})
-    heads = {row.item_id: row for row in found if row.item_id is not None and _knows(state, row.requirements)}
-    if not heads:
-        return {}
-    rows = _fetch(_ITEMS, {"ids": list(heads)})
-    return {row.signature_id: _head(row, heads[row.id].requirements, heads[row.id].overflow_id, False) for row in rows}
+def for_agent(state: ranking.AgentState) -> tuple[dict[Hashable, ranking.ItemHead], dict[int, Row[Any]]]:
+    """The first waiting item of each signature the agent may serve, past those that exclude them or are held for somebody else.
+
+    By signature as the ranking sees them, and by id the rows that a claim needs.
+    """
+    channels = open_channels(state)
+    if not channels:
+        return {}, {}
+    found = _fetch(_HEADS, {"agent": state.id, "now": clock.now(), "channels": channels})
+    able = [row for row in found if _knows(state, row.requirements)]
+    heads: dict[Hashable, ranking.ItemHead] = {row.signature_id: _head(row, row.requirements, row.overflow_id, False) for row in able}
+    return heads, {row.id: row for row in able}
+
+
+def open_channels(state: ranking.AgentState) -> list[str]:
+    """The channels of which something could be had now."""
+    return [str(channel) for channel in ranking.Channel if _open(state, channel)]
 
 
 def _open(state: ranking.AgentState, channel: str) -> bool:
     """Whether anything of this channel could be had now: its cap, the interrupt matrix and its budget leave room."""
-    probe = ranking.ItemHead(0, channel, 0, 0, 0.0, 0.0, {}, weight=0, interruptible=channel == TICKET)
+    probe = ranking.ItemHead(0, channel, 0, 0, 0.0, 0.0, {}, weight=1, interruptible=channel == TICKET)
     return ranking.why_not(state, probe) is None
+
+
+def laden(state: ranking.AgentState, channel: str, weight: int) -> ranking.AgentState:
+    """The agent with one more piece of work in hand."""
+    in_hand = {**state.channel_loads, channel: state.channel_loads.get(channel, 0) + 1}
+    if channel == TICKET:
+        return replace(state, channel_loads=in_hand, interruptible_load=state.interruptible_load + weight)
+    return replace(state, channel_loads=in_hand, load=state.load + weight)
 
 
 def _knows(state: ranking.AgentState, asked: dict[str, Any]) -> bool:
@@ -228,15 +252,22 @@ def _heads() -> Any:
 
     held = first(item.sticky_user_id == me, literal_column("head.state = 'waiting' AND head.step = 0"))
     head = case((Signature.step == 0, held), else_=first(literal_column("head.state = 'waiting'")))
-    mine = select(QueueMember.queue_id).where(QueueMember.user_id == me)
-    return (
-        select(Signature.requirements, Signature.overflow_id, head.label("item_id"))
+    own = select(Signature.id).join(QueueMember, QueueMember.queue_id == Signature.queue_id).where(QueueMember.user_id == me)
+    overflowing = select(Signature.id).join(QueueMember, QueueMember.queue_id == Signature.overflow_id).where(QueueMember.user_id == me)
+    heads = (
+        select(Signature.requirements, Signature.overflow_id, Queue.acceptance, Queue.offer_s, head.label("item_id"))
         .join(Queue, and_(Queue.id == Signature.queue_id, Queue.active, Queue.acceptance != literal("pull")))
         .where(
-            or_(Signature.queue_id.in_(mine), Signature.overflow_id.in_(mine)),
+            Signature.id.in_(union(own, overflowing)),
             Signature.channel.in_(bindparam("channels", expanding=True, type_=String())),
         )
+        .subquery("heads")
     )
+    return select(
+        WorkItem.id, WorkItem.ticket_id, WorkItem.signature_id, WorkItem.channel, WorkItem.queue_id, WorkItem.tier, WorkItem.vkey,
+        WorkItem.enqueued_at, WorkItem.step, WorkItem.weight, WorkItem.sticky_user_id, WorkItem.boost, heads.c.requirements,
+        heads.c.overflow_id, heads.c.acceptance, heads.c.offer_s,
+    ).join_from(heads, WorkItem, WorkItem.id == heads.c.item_id)  # fmt: skip
 
 
 def _known() -> Any:
@@ -264,7 +295,5 @@ _ONE = _agents().where(AgentProfile.user_id == bindparam("agent", type_=_INT))
 _PEOPLE = _people().limit(ONE_BY_ONE + 1)
 _HEADS = _heads()
 _KNOWN = _known()
-_ITEMS = select(
-    WorkItem.id, WorkItem.signature_id, WorkItem.channel, WorkItem.queue_id, WorkItem.tier, WorkItem.vkey, WorkItem.enqueued_at,
-    WorkItem.step, WorkItem.weight, WorkItem.sticky_user_id,
-).where(WorkItem.id.in_(bindparam("ids", expanding=True, type_=_INT)))  # fmt: skip
+_OF_ONE = _KNOWN.subquery("known")
+_AGENT = _ONE.add_columns(_OF_ONE.c.kind, _OF_ONE.c.name, _OF_ONE.c.level).outerjoin(_OF_ONE, _OF_ONE.c.user_id == AgentProfile.user_id)

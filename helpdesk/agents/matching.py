@@ -7,6 +7,7 @@ loses the race puts back what it had taken and looks again. The choice itself is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, literal, update
@@ -43,53 +44,77 @@ def match_item(item_id: int) -> bool:
                 continue
             item.why = _why(decision, item.boost, lapsed)
             return False
-        if _claim(item, queue, decision, seen.turns[decision.agent], seen.weight(decision.agent, head), lapsed):
+        wanted = Wanted(item.id, item.ticket_id, item.channel, item.signature_id, item.boost, queue.acceptance, queue.offer_s)
+        if _claim(wanted, decision, seen.turns[decision.agent], seen.weight(decision.agent, head), lapsed):
             return True
     return False
 
 
 @counting.timed("agent")
 def serve(user_id: int) -> bool:
-    """Find the best waiting item for an agent, again and again until there is none or no room; whether they got one."""
-    session = db.session()
+    """Find the best waiting item for an agent, again and again until there is none or no room; whether they got one.
+
+    What was read serves for the next piece, too: only where the piece just taken hid another of its kind is it read again.
+    """
     got = False
     for _round in range(ROUNDS):
         seen = candidates.agent(user_id)
         if seen is None:
             return got
-        state = seen.states[0]
-        decision = ranking.best_item(state, candidates.for_agent(state))
-        if decision.item is None:
-            return got
-        item = session.get_one(WorkItem, decision.item, populate_existing=True)
-        if item.state is not ItemState.WAITING:
-            continue
-        queue = session.get_one(Queue, item.queue_id)
-        weight = state.weights.get(item.channel, item.weight)
-        if _claim(item, queue, decision, seen.turns[user_id], weight, False):
+        state, turn = seen.states[0], seen.turns[user_id]
+        heads, rows = candidates.for_agent(state)
+        while True:
+            decision = ranking.best_item(state, heads)
+            if decision.item is None:
+                return got
+            row = rows[decision.item]
+            weight = state.weights.get(row.channel, row.weight)
+            wanted = Wanted(row.id, row.ticket_id, row.channel, row.signature_id, row.boost, row.acceptance, row.offer_s)
+            if not _claim(wanted, decision, turn, weight, False):
+                break  # somebody was faster: look again
             got = True
+            state, turn = candidates.laden(state, row.channel, weight), turn + 1
+            del heads[row.signature_id]
+            if row.channel in candidates.open_channels(state):
+                break  # what was behind it is to be seen now
     return got
 
 
-def _claim(item: WorkItem, queue: Queue, decision: ranking.Decision, turn: int, weight: int, lapsed: bool) -> bool:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a claim has to know of an item and its queue. `signature_id` is what it was looked at as."""
+
+    item_id: int
+    ticket_id: int
+    channel: str
+    signature_id: int
+    boost: dict[str, Any]
+    acceptance: str
+    offer_s: int
+
+
+def _claim(wanted: Wanted, decision: ranking.Decision, turn: int, weight: int, lapsed: bool) -> bool:
     """Agent, then item, then offer or assignment; whoever loses the race puts back what it had taken."""
     user_id = decision.agent
     assert user_id is not None
-    why = _why(decision, item.boost, lapsed)
-    if not assignments.raise_load(user_id, weight, item.channel, turn=turn):
+    session = db.session()
+    why = _why(decision, wanted.boost, lapsed)
+    if not assignments.raise_load(user_id, weight, wanted.channel, turn=turn):
         return False
-    state = ItemState.ASSIGNED if queue.acceptance == "automatic" and item.channel == TICKET else ItemState.OFFERED
-    values = {"item": item.id, "was": item.signature_id, "now": state, "whose": user_id, "because": why}
-    if db.session().connection().execute(_CLAIMING, values).rowcount != 1:
-        assignments.lower(user_id, weight, item.channel)
+    state = ItemState.ASSIGNED if wanted.acceptance == "automatic" and wanted.channel == TICKET else ItemState.OFFERED
+    values = {"item": wanted.item_id, "was": wanted.signature_id, "now": state, "whose": user_id, "because": why}
+    if session.connection().execute(_CLAIMING, values).rowcount != 1:
+        assignments.lower(user_id, weight, wanted.channel)
         return False
-    for name, value in (("state", state), ("user_id", user_id), ("why", why)):
-        set_committed_value(item, name, value)
+    item = session.identity_map.get(WorkItem.__mapper__.identity_key_from_primary_key((wanted.item_id,)))
+    if item is not None:  # what a reaction has in hand shows what the database holds now
+        for name, value in (("state", state), ("user_id", user_id), ("why", why)):
+            set_committed_value(item, name, value)
     if state is ItemState.ASSIGNED:
-        ticket = db.session().get_one(Ticket, item.ticket_id)
-        assignments.take_over(item, ticket, user_id, how="automatic", by=SYSTEM, weight=weight)
+        mine, ticket = session.get_one(WorkItem, wanted.item_id), session.get_one(Ticket, wanted.ticket_id)
+        assignments.take_over(mine, ticket, user_id, how="automatic", by=SYSTEM, weight=weight)
     else:
-        offers.make(item, user_id, queue, why, weight=weight)
+        offers.hold_out(wanted.item_id, wanted.ticket_id, user_id, seconds=wanted.offer_s, weight=weight, why=why)
     return True
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import literal_column, select, update
+from sqlalchemy import insert, literal_column, select, update
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
@@ -18,23 +18,28 @@ from helpdesk.events import reaction, record
 from helpdesk.preferences import preferences
 from helpdesk.tickets.models import Queue, Ticket
 
+_OFFERING = insert(Offer)
+
 
 def make(item: WorkItem, user_id: int, queue: Queue, why: dict[str, object], *, weight: int | None = None) -> Offer:
     """Hold a claimed item out to an agent. The database refuses a second open offer."""
+    weight = item.weight if weight is None else weight
+    return db.session().get_one(Offer, hold_out(item.id, item.ticket_id, user_id, seconds=queue.offer_s, weight=weight, why=why))
+
+
+def hold_out(item_id: int, ticket_id: int, user_id: int, *, seconds: int, weight: int, why: dict[str, object]) -> int:
+    """The same by ids, as routing's many decisions need it: the offer's id."""
     now = clock.now()
-    offer = Offer(
-        item_id=item.id,
-        ticket_id=item.ticket_id,
-        user_id=user_id,
-        weight=item.weight if weight is None else weight,
-        offered_at=now,
-        expires_at=now + timedelta(seconds=queue.offer_s),
-        why=why,
-    )
-    db.session().add(offer)
-    db.session().flush()
-    record(OfferMade(item.ticket_id, offer.id, item.id, user_id, SYSTEM))
-    return offer
+    until = now + timedelta(seconds=seconds)
+    values = {
+        "item_id": item_id, "ticket_id": ticket_id, "user_id": user_id, "state": OfferState.OFFERED, "weight": weight, "offered_at": now,
+        "expires_at": until, "reason": "", "why": why,
+    }  # fmt: skip
+    made = db.session().connection().execute(_OFFERING, values).inserted_primary_key
+    assert made is not None
+    offer_id = int(made[0])
+    record(OfferMade(ticket_id, offer_id, item_id, user_id, SYSTEM, until=until.isoformat()))
+    return offer_id
 
 
 def accept(offer: Offer, *, by: Actor) -> Ticket:
@@ -65,7 +70,7 @@ def decline(offer: Offer, *, reason: str, by: Actor) -> None:
         record(OfferDeclined(offer.ticket_id, offer.id, offer.user_id, by, reason=reason[:60]))
 
 
-@reaction(OfferMade, delay=lambda fact: _life_of(fact.offer_id), key=lambda fact: f"offer:{fact.offer_id}", name="offers.expire")
+@reaction(OfferMade, delay=lambda fact: _life_of(fact), key=lambda fact: f"offer:{fact.offer_id}", name="offers.expire")
 def expire(fact: OfferMade) -> None:
     """Nobody reacted in time: the work waits again, and somebody on a live channel counts as not responding."""
     expire_late(fact.offer_id)
@@ -102,9 +107,9 @@ def open_offers(user_id: int) -> list[Offer]:
     )
 
 
-def _life_of(offer_id: int) -> timedelta:
-    offer = db.session().get_one(Offer, offer_id)
-    return offer.expires_at - offer.offered_at
+def _life_of(fact: OfferMade) -> timedelta:
+    ends = datetime.fromisoformat(fact.until) if fact.until else db.session().get_one(Offer, fact.offer_id).expires_at
+    return ends - clock.now()
 
 
 def _end(offer: Offer, state: OfferState, reason: str) -> bool:
