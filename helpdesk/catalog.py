@@ -487,6 +487,15 @@ class LinkAsked:
     by: Actor
 
 
+@event
+class LinksEnded:
+    """Links to a ticket no longer open it: one person's, or without `contact_id` everybody's."""
+
+    ticket_id: int
+    by: Actor
+    contact_id: int | None = None
+
+
 # --- how it was -------------------------------------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from helpdesk.agents.words import queue_name
 from helpdesk.auth import User
 from helpdesk.errors import Conflict, Invalid, NotFound, StaleTicket, TooLarge
 from helpdesk.preferences import preferences
-from helpdesk.tickets import lifecycle, queries, thread
+from helpdesk.tickets import lifecycle, linking, queries, thread
 from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import Message, Priority, Queue, Status, Ticket
 
@@ -138,6 +138,21 @@ def assign(number: int) -> Response:
         raise NotFound
     assignments.assign(ticket, user, how="manual", by=web.current_actor(), seen=web.form_version())
     return workspace.answer(ticket=ticket, toast={"text": _("#%(n)s belongs to %(name)s now.", n=number, name=user.name)})
+
+
+@bp.post("/tickets/<int:number>/links/ending")
+def end_links(number: int) -> Response:
+    """Links that went astray stop working: one person's, or everybody's. The next mail brings a fresh one."""
+    ticket = queries.find(web.principal(), number, deed="edit")
+    chosen = request.form.get("contact", "")
+    if not chosen:
+        lifecycle.revoke_links(ticket, by=web.current_actor())
+        return workspace.answer(ticket=ticket, toast={"text": _("All links to #%(n)s have ended.", n=number)})
+    holder = next((id for id, _address in linking.holders(ticket) if str(id) == chosen), None)
+    if holder is None:
+        raise NotFound
+    linking.end_of(ticket, holder, by=web.current_actor())
+    return workspace.answer(ticket=ticket, toast={"text": _("Their links to #%(n)s have ended.", n=number)})
 
 
 @bp.post("/offers/<int:offer_id>/acceptance")

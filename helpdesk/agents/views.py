@@ -15,7 +15,7 @@ from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role, User
 from helpdesk.crm import contacts, profile, timeline
 from helpdesk.crm.models import Contact, Identity
-from helpdesk.tickets import policy, queries
+from helpdesk.tickets import linking, policy, queries
 from helpdesk.tickets.models import Inbox, Priority, Queue, Status, Ticket, unsolved
 from helpdesk.tickets.topics import asking
 
@@ -160,6 +160,7 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
         "topic": asking.topic_name(ticket),
     }
 
+        "link_holders": linking.holders(ticket),
 
 def customer(contact: Contact) -> dict[str, Any]:
     """The card beside the thread: who, how to reach them, how they feel, what else they asked."""

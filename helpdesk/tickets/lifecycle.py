@@ -9,7 +9,16 @@ from flask_babel import lazy_gettext as _
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.catalog import PriorityChanged, StatusChanged, SubjectChanged, TicketClosed, TicketMoved, TicketReopened, TicketSolved
+from helpdesk.catalog import (
+    LinksEnded,
+    PriorityChanged,
+    StatusChanged,
+    SubjectChanged,
+    TicketClosed,
+    TicketMoved,
+    TicketReopened,
+    TicketSolved,
+)
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import record
 from helpdesk.tickets import sla
@@ -118,6 +127,7 @@ def revoke_links(ticket: Ticket, *, by: Actor) -> None:
     """Every link to this ticket given so far stops working."""
     ticket.link_epoch += 1
     db.session().flush()
+    record(LinksEnded(ticket.id, by))
 
 
 def _not_closed(ticket: Ticket) -> None:

@@ -12,11 +12,11 @@ from babel.dates import get_timezone_location
 from flask_babel import format_datetime, gettext
 from flask_babel import lazy_gettext as _
 
-from helpdesk import clock, web
+from helpdesk import clock, db, web
 from helpdesk.crm.models import Contact
 from helpdesk.preferences import preferences
-from helpdesk.tickets import queries
-from helpdesk.tickets.models import DeliveryState, Message, MessageKind, Status, Ticket
+from helpdesk.tickets import calendars, queries
+from helpdesk.tickets.models import DeliveryState, Message, MessageKind, Queue, Status, Ticket
 
 #: A request's status in a customer's list.
 CUSTOMER_STATUS = {
@@ -39,7 +39,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a request stands. `promise` says when an answer is due, in the customer's zone; `late` that this has passed."""
+    """Where a request stands. `promise` says when an answer is due, in the customer's zone; `late` that this has passed.
+
+    `rests_on`: what the promise counts: that the clock stands still, or that we are away until a given time.
+    """
 
     status: Status
     words: str
@@ -47,6 +50,7 @@ class Standing:
     promise: str = ""
     due_at: datetime | None = None
     late: bool = False
+    rests_on: str = ""
 
 
 def is_shown(message: Message) -> bool:
@@ -71,7 +75,7 @@ def standing(ticket: Ticket, contact: Contact | None, shown: Sequence[Message], 
     words = _whose_turn(status, answered, shown)
     due = ticket.next_due_at if status in (Status.NEW, Status.OPEN) and not ticket.due_paused else None
     if due is None:
-        return Standing(status, words, _steps(status, shown))
+        return Standing(status, words, _steps(status, shown), rests_on=_pause(status))
     moment = in_their_zone(due, contact)
     late = due < clock.now()
     promise = (
@@ -79,7 +83,26 @@ def standing(ticket: Ticket, contact: Contact | None, shown: Sequence[Message], 
         if late
         else gettext("We will answer by %(time)s at the latest.", time=moment)
     )
-    return Standing(status, words, _steps(status, shown), promise, due, late)
+    return Standing(status, words, _steps(status, shown), promise, due, late, _away(ticket, contact))
+
+
+def _pause(status: Status) -> str:
+    """While it is not our turn, the time we promised does not run."""
+    if status is Status.PENDING:
+        return str(gettext("Until you answer, the time that we promised does not run. It goes on where it stopped."))
+    if status is Status.ON_HOLD:
+        return str(gettext("While we wait for others, the time that we promised does not run. It goes on where it stopped."))
+    return ""
+
+
+def _away(ticket: Ticket, contact: Contact | None) -> str:
+    """Outside opening hours: when we are back, on the customer's clock. The promise above has counted that already."""
+    queue = db.session().get_one(Queue, ticket.queue_id)
+    back = calendars.opens_at(queue) if queue.hours_id is not None and not calendars.is_open(queue) else None
+    if back is None:
+        return ""
+    when = in_their_zone(back, contact)
+    return str(gettext("We are closed at the moment and back at %(time)s; the promised time counts our opening hours only.", time=when))
 
 
 def zone_of(contact: Contact | None) -> ZoneInfo:

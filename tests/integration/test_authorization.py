@@ -17,7 +17,7 @@ from tests.desks import TestDesk
 
 #: Pages for everybody; links carry their own secret, tested where they are made.
 EVERYBODY = """
-    portal.topic_fields
+    portal.topic_fields portal.remove_person_by_link portal.end_links_by_link
     portal.home portal.new_request portal.send_request portal.suggestions portal.lost_link portal.send_fresh_link portal.fresh_link_sent
     portal.ticket_by_link portal.file_by_link portal.write_by_link portal.reopen_by_link portal.solve_by_link portal.sent
     portal.add_person_by_link portal.place_by_link portal.wish_by_link portal.take_back_wish_by_link
@@ -35,7 +35,7 @@ SIGNED_IN = "signin.profile signin.change_profile signin.change_own_password sig
 CUSTOMERS = """
     portal.my_requests portal.my_data portal.ask_to_erase portal.my_profile portal.change_my_profile portal.my_request portal.write_to_mine
     portal.reopen_mine portal.solve_mine portal.add_person_to_mine
-    portal.my_place portal.wish_for_mine portal.take_back_wish_for_mine
+    portal.remove_person_from_mine portal.end_links_of_mine portal.my_place portal.wish_for_mine portal.take_back_wish_for_mine
 """.split()
 CUSTOMERS.append("portal.my_questions")
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.

@@ -53,6 +53,7 @@ FACTS: dict[str, Words] = {
     "capacity_exceeded": _("Given beyond capacity"),
     "presence_changed": _("Presence changed"),
     "link_asked": _("Fresh ticket link asked for"),
+    "links_ended": _("Ticket links ended"),
     "survey_sent": _("Asked how it was"),
     "ticket_rated": _("Customer rated"),
     "relationship_asked": _("Asked how it is with us"),

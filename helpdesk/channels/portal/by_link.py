@@ -77,6 +77,23 @@ def add_person_by_link(token: str) -> Response:
         return _ended(token)
 
 
+@bp.post("/t/<token>/people/<int:contact_id>/removal")
+def remove_person_by_link(token: str, contact_id: int) -> Response:
+    try:
+        return visits.remove_person(_enter(token), contact_id)
+    except Gone:
+        return _ended(token)
+
+
+@bp.post("/t/<token>/links/ending")
+def end_links_by_link(token: str) -> Response:
+    """End this person's links, this one included; whoever asked may end everybody's."""
+    try:
+        return visits.end_links(_enter(token))
+    except Gone:
+        return _ended(token)
+
+
 @bp.get("/t/<token>/place")
 def place_by_link(token: str) -> Response:
     try:
@@ -141,13 +158,12 @@ def _from_old_link(word: str) -> list[tuple[Ticket, int]]:
         payload = links.unsign(linking.PURPOSE, word, valid_days=FOR_EVER)
     except Gone:
         return []
-    match payload:
-        case [int(ticket_id), int(contact_id), int(_)]:
-            ticket = db.session().get(Ticket, ticket_id)
-            contact = db.session().get(Contact, contact_id)
-            if ticket is not None and contact is not None and intake.takes_part(ticket, contact):
-                return [(ticket, contact_id)]
-    return []
+    if (held := linking.holder_of(payload)) is None:
+        return []
+    ticket, contact = db.session().get(Ticket, held[0]), db.session().get(Contact, held[1])
+    if ticket is None or contact is None or not intake.takes_part(ticket, contact):
+        return []
+    return [(ticket, contact.id)]
 
 
 def _from_address(email: str) -> list[tuple[Ticket, int]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import Response, flash, jsonify, make_response, render_template, request, session, url_for
 from flask_babel import gettext as _
-from sqlalchemy import select
+from flask_babel import lazy_gettext
+from sqlalchemy import select, tuple_
 
 from helpdesk import clock, db, live, web
 from helpdesk.actor import Actor
@@ -22,15 +23,31 @@ from helpdesk.errors import Forbidden, Invalid, NotFound, NotSignedIn
 from helpdesk.events import record
 from helpdesk.tickets import intake, plain, policy, queries, search
 from helpdesk.tickets.models import UNSOLVED, Channel, Status, Ticket
+from helpdesk.tickets.topics import asking
+from helpdesk.tickets.topics.editing import all_topics
 
 PAGE = 25
+#: How many people of a company can be chosen from.
+MOST_PEOPLE = 200
 #: What the list can be narrowed to, by the word in the address.
 STATES = {"open": UNSOLVED, "mine": (Status.PENDING,), "solved": (Status.SOLVED, Status.CLOSED)}
+#: Orders by the word in the address: the column, and whether the newest comes first.
+ORDERS = {"": (Ticket.last_message_at, True), "newest": (Ticket.opened_at, True), "oldest": (Ticket.opened_at, False)}
+ORDER_WORDS = {
+    "": lazy_gettext("Last written in first"),
+    "newest": lazy_gettext("Newest first"),
+    "oldest": lazy_gettext("Oldest first"),
+}
+#: Words in the address that narrow or order the list; paging keeps them.
+KEPT = ("q", "state", "whose", "sort", "topic", "person")
 
 
 @bp.get("/my")
 def my_requests() -> Response:
-    """The customer's requests, newest first, or with ?whose=company everybody's of their company. Searching never looks into notes."""
+    """The customer's requests, or with ?whose=company everybody's of their company. Searching never looks into notes.
+
+    ?state= and ?topic= narrow it, ?person= (of the company's) too, ?sort= orders it.
+    """
     me = _me()
     who = web.principal()
     company = request.args.get("whose") == "company" and bool(who.organizations)
@@ -42,14 +59,24 @@ def my_requests() -> Response:
         found = found.where(Ticket.requester_id.in_(_ids(me)))
     if state in STATES:
         found = found.where(Ticket.status.in_(STATES[state]))
+    topics = {one.key: one for one in all_topics()}
+    if (topic := request.args.get("topic", "")) in topics:
+        found = found.where(Ticket.topic_id == topics[topic].id)
+    people = _people(who.organizations) if company else []
+    person = next((id for id, _name in people if str(id) == request.args.get("person")), None)
+    if person is not None:
+        found = found.where(Ticket.requester_id.in_(contacts.group(person)))
     if words:
         found = found.where(search.matching(words, public=True))
+    sort = request.args.get("sort", "")
+    column, descending = ORDERS[sort] if sort in ORDERS else ORDERS[""]
     if position := web.uncursor(request.args.get("after"), datetime, int):
-        at, id = position
-        found = found.where((Ticket.last_message_at < at) | ((Ticket.last_message_at == at) & (Ticket.id < id)))
-    rows = list(db.session().scalars(found.order_by(Ticket.last_message_at.desc(), Ticket.id.desc()).limit(PAGE + 1)))
-    page = web.paged(rows, PAGE, lambda ticket: (ticket.last_message_at, ticket.id))
-    kept: dict[str, Any] = {name: value for name, value in request.args.items() if name in ("q", "state", "whose") and value}
+        place, before = tuple_(column, Ticket.id), tuple_(*position)
+        found = found.where(place < before if descending else place > before)
+    order = (column.desc(), Ticket.id.desc()) if descending else (column, Ticket.id)
+    rows = list(db.session().scalars(found.order_by(*order).limit(PAGE + 1)))
+    page = web.paged(rows, PAGE, lambda ticket: (getattr(ticket, column.key), ticket.id))
+    kept: dict[str, Any] = {name: value for name, value in request.args.items() if name in KEPT and value}
     html = render_template(
         "portal/my.html",
         page=page,
@@ -57,6 +84,13 @@ def my_requests() -> Response:
         first_url=url_for("portal.my_requests", **kept) if "after" in request.args else "",
         state=state if state in STATES else "",
         words=words,
+        sort=sort if sort in ORDERS else "",
+        orders=list(ORDER_WORDS.items()),
+        topic=topic if topic in topics else "",
+        topics=[(key, asking.name_of(one)) for key, one in topics.items()],
+        person=person or "",
+        people=people,
+        kept=kept,
         whole_company=company,
         sees_company=bool(who.organizations),
         requesters=_requesters(page.rows) if company else {},
@@ -90,6 +124,16 @@ def reopen_mine(number: int) -> Response:
 @bp.post("/my/requests/<int:number>/people")
 def add_person_to_mine(number: int) -> Response:
     return visits.add_person(_enter(number, deed="write"))
+
+
+@bp.post("/my/requests/<int:number>/people/<int:contact_id>/removal")
+def remove_person_from_mine(number: int, contact_id: int) -> Response:
+    return visits.remove_person(_enter(number, deed="write"), contact_id)
+
+
+@bp.post("/my/requests/<int:number>/links/ending")
+def end_links_of_mine(number: int) -> Response:
+    return visits.end_links(_enter(number, deed="write"))
 
 
 @bp.get("/my/requests/<int:number>/place")
@@ -196,6 +240,14 @@ def _ids(me: Contact) -> list[int]:
 def _requesters(tickets: list[Ticket]) -> dict[int, str]:
     wanted = {ticket.requester_id for ticket in tickets}
     return dict(db.session().execute(select(Contact.id, Contact.name).where(Contact.id.in_(wanted))).all())
+
+
+def _people(organizations: frozenset[int]) -> list[tuple[int, str]]:
+    """Who of these companies has asked something, by name."""
+    wanted = select(Contact.id, Contact.name).where(
+        Contact.id.in_(select(Ticket.requester_id).where(Ticket.organization_id.in_(organizations))), Contact.merged_into_id.is_(None)
+    )
+    return [(id, name) for id, name in db.session().execute(wanted.order_by(Contact.name, Contact.id).limit(MOST_PEOPLE))]
 
 
 def _profile(me: Contact, *, wrong: Invalid | None = None) -> Response:

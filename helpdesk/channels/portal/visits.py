@@ -20,9 +20,10 @@ from helpdesk.crm import addresses, contacts
 from helpdesk.crm.models import Contact
 from helpdesk.errors import Conflict, Forbidden, HelpdeskError, Invalid, TooMany, Unavailable
 from helpdesk.events import record
-from helpdesk.tickets import attachments, intake, lifecycle, plain, policy, queries
+from helpdesk.preferences import preferences
+from helpdesk.tickets import attachments, intake, lifecycle, linking, plain, policy, queries
 from helpdesk.tickets.intake import NewFile
-from helpdesk.tickets.models import Channel, Inbox, Message, Participant, Queue, Status, Ticket
+from helpdesk.tickets.models import Channel, Inbox, Message, Queue, Status, Ticket
 
 ANSWERS, PEOPLE = "30 per hour", "10 per hour"
 MOST_PEOPLE = 10
@@ -75,6 +76,8 @@ def page(visit: Visit, *, wrong: HelpdeskError | None = None, body: str = "") ->
         body=body,
         participants=participants(visit.ticket),
         may_add_people=may_add_people(visit),
+        asked_it=_asked(visit),
+        link_days=preferences().link_valid_days,
         email_typed=request.form.get("email", ""),
         form_key=request.form.get("form_key") or forms.new_key(),
         limit_mb=web.settings().max_upload_bytes // 2**20,
@@ -137,6 +140,32 @@ def add_person(visit: Visit) -> Response:
     return web.see(visit.url)
 
 
+def remove_person(visit: Visit, contact_id: int) -> Response:
+    """The requester takes somebody out again: they read nothing more here, and their links end."""
+    if not may_add_people(visit):
+        raise Forbidden(_("Only whoever asked can take others out."))
+    linking.remove_participant(visit.ticket, contact_id, by=visit.actor)
+    flash(_("They no longer take part, and their links have ended."))
+    return web.see(visit.url)
+
+
+def end_links(visit: Visit) -> Response:
+    """Links that went astray stop working: the visitor's own, or (`whose=all`, for whoever asked) everybody's."""
+    if request.form.get("whose") == "all":
+        if not _asked(visit):
+            raise Forbidden(_("Only whoever asked can end everybody's links."))
+        lifecycle.revoke_links(visit.ticket, by=visit.actor)
+        flash(_("All links to this request have ended. Our next mail brings a fresh one."))
+    else:
+        linking.end_of(visit.ticket, visit.contact.id, by=visit.actor)
+        flash(_("Your links to this request have ended. Our next mail brings a fresh one."))
+    return web.see(visit.url)
+
+
+def _asked(visit: Visit) -> bool:
+    return contacts.same(visit.contact.id, visit.ticket.requester_id)
+
+
 def _address() -> str:
     try:
         return addresses.email(web.text("email", required=True, longest=254)).shown
@@ -146,13 +175,12 @@ def _address() -> str:
 
 def may_add_people(visit: Visit) -> bool:
     """Whoever asked decides who else reads along."""
-    return visit.may_write and contacts.same(visit.contact.id, visit.ticket.requester_id) and policy.open_for_customers(visit.ticket)
+    return visit.may_write and _asked(visit) and policy.open_for_customers(visit.ticket)
 
 
-def participants(ticket: Ticket) -> list[str]:
-    """The addresses of those who take part besides the requester."""
-    ids = db.session().scalars(select(Participant.contact_id).where(Participant.ticket_id == ticket.id).order_by(Participant.added_at))
-    return [contacts.email_of(contact_id) or "—" for contact_id in ids]
+def participants(ticket: Ticket) -> list[tuple[int, str]]:
+    """Those who take part besides the requester, as (contact id, address)."""
+    return linking.holders(ticket)[1:]
 
 
 # --- writing -------------------------------------------------------------------------------------------------------------------------

@@ -265,3 +265,52 @@ def test_participants_add_nobody_and_nobody_adds_without_end(desk: TestDesk, tic
     carol, url = desk.client(), link_to(ticket, desk.people.carol)
     codes = [carol.post(f"{url}/people", data={"csrf_token": token(carol), "email": f"p{n}@x.example"}).status_code for n in range(12)]
     assert codes.count(303) == 9 and set(codes[9:]) <= {422, 429}
+
+
+# --- ended one by one ----------------------------------------------------------------------------------------------------------------
+
+
+def test_carol_ends_her_links_and_olegs_goes_on(desk: TestDesk, ticket: Ticket) -> None:
+    with db.transaction() as session:
+        intake.add_participant(session.get_one(Ticket, ticket.id), contact(desk.people.oleg))
+    hers, his, carol = link_to(ticket, desk.people.carol), link_to(ticket, desk.people.oleg), desk.client()
+    assert carol.post(f"{hers}/links/ending", data={"csrf_token": token(carol)}).status_code == 303
+    assert carol.get(hers).status_code == 410 and carol.get(his).status_code == 200
+    assert carol.get(link_to(ticket, desk.people.carol)).status_code == 200
+    with db.read() as session:
+        event = session.scalars(select(Event).where(Event.kind == "links_ended")).one()
+    assert (event.ticket_id, event.contact_id, event.actor_kind) == (ticket.id, desk.people.carol, "link")
+
+
+def test_only_whoever_asked_ends_everybodys_links_and_takes_others_out(desk: TestDesk, ticket: Ticket) -> None:
+    with db.transaction() as session:
+        intake.add_participant(session.get_one(Ticket, ticket.id), contact(desk.people.oleg))
+    hers, his, visitor = link_to(ticket, desk.people.carol), link_to(ticket, desk.people.oleg), desk.client()
+    sent = {"csrf_token": token(visitor)}
+    assert visitor.post(f"{his}/links/ending", data={**sent, "whose": "all"}).status_code == 403
+    assert visitor.post(f"{his}/people/{desk.people.carol}/removal", data=sent).status_code == 403
+    assert visitor.get(hers).status_code == visitor.get(his).status_code == 200
+    assert visitor.post(f"{hers}/people/{desk.people.oleg}/removal", data=sent).status_code == 303
+    assert visitor.get(his).status_code == 410 and "oleg@klient.example" not in visitor.get(hers).text
+    assert visitor.post(f"{hers}/links/ending", data={**sent, "whose": "all"}).status_code == 303
+    assert visitor.get(hers).status_code == 410
+
+
+def test_an_agent_ends_one_persons_links_and_nobody_elses_ticket(desk: TestDesk, ticket: Ticket) -> None:
+    hers = link_to(ticket, desk.people.carol)
+    other = people.writes(desk.people.carol, inbox=desk.people.portal, subject="Another")
+    neighbour, alice = link_to(other, desk.people.carol), desk.client(desk.people.alice)
+    action = f"/tickets/{ticket.number}/links/ending"
+    assert alice.post(action, data={"csrf_token": token(alice, "/inbox"), "contact": str(desk.people.oleg)}).status_code == 404
+    assert alice.post(action, data={"csrf_token": token(alice, "/inbox"), "contact": str(desk.people.carol)}).status_code == 303
+    assert desk.client().get(hers).status_code == 410 and desk.client().get(neighbour).status_code == 200
+    eve = desk.client(desk.people.eve)
+    assert eve.post(action, data={"csrf_token": token(eve, "/inbox")}).status_code == 404
+
+
+def test_links_of_three_numbers_from_before_still_open_their_ticket(desk: TestDesk, ticket: Ticket) -> None:
+    old = links.sign(linking.PURPOSE, [ticket.id, desk.people.carol, 0])
+    assert desk.client().get(f"/t/{old}").status_code == 200
+    with db.transaction() as session:
+        linking.end_of(session.get_one(Ticket, ticket.id), desk.people.carol, by=Actor("user", desk.people.alice))
+    assert desk.client().get(f"/t/{old}").status_code == 410

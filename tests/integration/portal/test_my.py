@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from sqlalchemy import select
@@ -12,8 +13,10 @@ from helpdesk.actor import SYSTEM, Actor
 from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact, Membership
 from helpdesk.events import Event
-from helpdesk.tickets import thread
-from helpdesk.tickets.models import Status, Ticket
+from helpdesk.tickets import calendars, lifecycle, thread
+from helpdesk.tickets.models import Queue, Status, Ticket
+from helpdesk.tickets.topics import editing
+from helpdesk.tickets.topics.editing import TopicShape
 from tests import people
 from tests.desks import TestDesk
 from tests.integration.portal.visitors import account, token
@@ -139,3 +142,61 @@ def test_asking_to_be_erased_is_one_request_a_day_that_a_person_handles(desk: Te
 @pytest.mark.parametrize("path", ["/my", "/my/profile", "/my/data.json"])
 def test_an_agents_account_gets_nothing_of_a_customers_pages(desk: TestDesk, path: str) -> None:
     assert desk.client(desk.people.bob).get(path).status_code == 404
+
+
+def test_the_list_is_put_in_another_order_and_each_order_turns_its_pages(desk: TestDesk, stopped: clock.Hand) -> None:
+    made = []
+    for number in range(27):
+        made.append(people.writes(desk.people.carol, inbox=desk.people.portal, subject=f"Request no {number:02d}"))
+        stopped.move(seconds=1)
+    people.answers(made[0], desk.people.carol)
+    carol = desk.client(account(desk.people.carol))
+
+    def order(path: str) -> tuple[list[str], str]:
+        page = carol.get(path).text
+        following = page.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&") if 'rel="next"' in page else ""
+        return re.findall(r"Request no (\d\d)", page), following
+
+    for sort, expected in (("", [0, *range(26, 0, -1)]), ("newest", list(range(26, -1, -1))), ("oldest", list(range(27)))):
+        first, following = order(f"/my?sort={sort}")
+        second, _end = order(following)
+        assert [int(word) for word in first + second] == expected, sort
+    assert carol.get("/my?sort=rubbish&topic=none&person=x").status_code == 200
+
+
+def test_the_companys_requests_are_narrowed_to_a_person_and_only_to_one_of_the_company(desk: TestDesk) -> None:
+    at_one_company(desk.people.carol, desk.people.oleg, sees_all=desk.people.carol)
+    people.writes(desk.people.oleg, inbox=desk.people.portal, subject="Oleg asks")
+    people.writes(desk.people.carol, inbox=desk.people.portal, subject="Carol asks")
+    carol = desk.client(account(desk.people.carol))
+    page = carol.get(f"/my?whose=company&person={desk.people.oleg}").text
+    assert "Oleg asks" in page and "Carol asks" not in page
+    mine = carol.get(f"/my?person={desk.people.oleg}").text
+    assert "Carol asks" in mine and "Oleg asks" not in mine
+
+
+def test_a_request_is_found_by_its_topic(desk: TestDesk) -> None:
+    with db.transaction():
+        topic = editing.add_topic(TopicShape("Delivery", queue_id=desk.people.support), by=Actor("user", desk.people.ada))
+    people.writes(desk.people.carol, inbox=desk.people.portal, subject="Where is it", topic_id=topic.id)
+    people.writes(desk.people.carol, inbox=desk.people.portal, subject="Something else")
+    page = desk.client(account(desk.people.carol)).get("/my?topic=delivery").text
+    assert "Where is it" in page and "Something else" not in page
+
+
+def test_the_page_says_when_the_promised_time_stands_still_and_when_we_are_back(desk: TestDesk, stopped: clock.Hand) -> None:
+    with db.transaction() as session:
+        weekly = {day: [["09:00", "17:00"]] for day in range(5)}
+        hours = calendars.add(calendars.Shape("Office", "Europe/Berlin", weekly), by=Actor("user", desk.people.ada))
+        session.flush()
+        session.get_one(Queue, desk.people.support).hours_id = hours.id
+        session.get_one(Contact, desk.people.carol).time_zone = "Asia/Tokyo"
+    stopped.move(hours=10)  # 21:00 in Berlin, Tuesday 05:00 in Tokyo
+    ticket = people.writes(desk.people.carol, inbox=desk.people.portal)
+    carol = desk.client(account(desk.people.carol))
+    page = carol.get(f"/my/requests/{ticket.number}").text
+    assert "We will answer by 18:00 (Tokyo, UTC+09:00)" in page and "back at 17:00 (Tokyo, UTC+09:00)" in page
+    with db.transaction() as session:
+        lifecycle.set_status(session.get_one(Ticket, ticket.id), Status.PENDING, by=Actor("user", desk.people.alice))
+    paused = carol.get(f"/my/requests/{ticket.number}").text
+    assert "Until you answer, the time that we promised does not run." in paused and "We will answer by" not in paused
