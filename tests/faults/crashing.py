@@ -23,13 +23,13 @@ from helpdesk.events import Delivery
 
 #: The steps of sending, in their order: what is patched, and whether the original runs first.
 STEPS: dict[str, tuple[Any, str, bool]] = {
-    "claimed, nothing read": (worker, "_perform", False),
+    "claimed, nothing read": (worker, "_react", False),
     "noted as leaving": (handover, "deliver", False),
     "recipient named": (smtplib.SMTP, "data", False),
     "half of the mail handed over": (smtplib.SMTP, "data", False),
     "server answered, nothing noted": (sending, "_finish", False),
     "noted as sent, not committed": (sending, "wake_held", False),
-    "committed": (worker, "_run", True),
+    "committed": (worker, "_finish", True),
 }
 
 
@@ -61,9 +61,12 @@ def arm(step: str) -> None:
     setattr(place, name, armed)
 
 
-def is_sending(delivery_id: int) -> bool:
+def is_sending(what: Any) -> bool:
+    """Whether a claimed row, or the delivery of that number, is about a mail that leaves."""
+    if not isinstance(what, int):
+        return bool(what.reaction == "mail.send")
     with db.read() as session:
-        return session.get_one(Delivery, delivery_id).reaction == "mail.send"
+        return session.get_one(Delivery, what).reaction == "mail.send"
 
 
 def run(at: str, step: str) -> None:
