@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
-from flask_babel import get_timezone
 from flask_babel import gettext as _
+from flask_babel import to_utc
 
 from helpdesk import db, web
 from helpdesk.auth import require
@@ -229,6 +229,7 @@ def _said_since(mine: Translation, other: Translation) -> list[Line]:
 def _moment(name: str) -> datetime:
     """A moment on the reader's clock, as a date field with time sends it."""
     try:
-        return datetime.fromisoformat(request.form.get(name, "").strip()).replace(tzinfo=get_timezone()).astimezone(UTC)
+        moment: datetime = to_utc(datetime.fromisoformat(request.form.get(name, "").strip()))
     except ValueError:
         raise Invalid(fields={name: _("Please choose a day and a time.")}) from None
+    return moment.replace(tzinfo=UTC)
