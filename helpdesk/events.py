@@ -180,6 +180,7 @@ REACTING = (
     "helpdesk.tickets.knowledge",
     "helpdesk.tickets.surveys",
     "helpdesk.agents.routing",
+    "helpdesk.agents.worth.nightly",
     "helpdesk.agents.wrap_up",
     "helpdesk.agents.notifications",
     "helpdesk.agents.scheduled.replies",

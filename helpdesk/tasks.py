@@ -82,6 +82,7 @@ def _housekeeping() -> None:
 
     from helpdesk import clock
     from helpdesk.agents.models import Viewer
+    from helpdesk.agents.worth import nightly
     from helpdesk.auth import OneTimeLink, SignInTry
     from helpdesk.channels.api.models import IdempotencyKey
     from helpdesk.tickets import surveys
@@ -91,6 +92,7 @@ def _housekeeping() -> None:
     now = clock.now()
     with db.transaction():
         surveys.round_of_questions()
+        nightly.want_by_night()
     with db.transaction() as session:
         session.execute(delete(SignInTry).where(SignInTry.at < now - timedelta(days=1)))
         session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at < now - timedelta(days=30)))

@@ -15,13 +15,14 @@ from helpdesk import web
 from helpdesk.agents.admin import bp
 from helpdesk.agents.admin.forms import REFUSALS, page
 from helpdesk.catalog import SettingsChanged
+from helpdesk.crm import money
 from helpdesk.errors import HelpdeskError, Invalid, Words
 from helpdesk.events import record
 from helpdesk.preferences import prefer, preferences
 from helpdesk.versions import Stale
 
 #: Preferences that other screens change.
-ELSEWHERE = frozenset(("wall_epoch",))
+ELSEWHERE = frozenset(("wall_epoch", "look", "phone_region", "value_seen_by", "exported_by", "customers_seen"))
 LANGUAGES = {"en": "English", "ru": "Русский"}
 
 
@@ -49,6 +50,16 @@ NUMBERS = (
     ),
     Setting("survey_quiet_days", lazy_gettext("Ask the same customer again only after so many days"), "", 0, 365),
     Setting("survey_valid_days", lazy_gettext("A survey can be answered for so many days"), "", 1, 365),
+    Setting(
+        "minute_cents",
+        lazy_gettext("What a minute of our time costs, in cents"),
+        lazy_gettext("Of the desk's currency; goes into what customers are worth. 0: not counted."),
+        0,
+        100_000,
+    ),
+    Setting("winning_cents", lazy_gettext("What winning a customer costs, in cents"), "", 0, 100_000_000),
+    Setting("reply_s", lazy_gettext("A written answer takes so many minutes"), "", 0, 240, 60),
+    Setting("discount", lazy_gettext("Discount of a year, in percent"), lazy_gettext("How much less next year's money counts."), 0, 50, 0.01),
     Setting("call_back_hours", lazy_gettext("Call a customer who rated badly within so many hours"), "", 1, 240),
     Setting(
         "link_valid_days",
@@ -112,6 +123,13 @@ NUMBERS = (
         1,
         365,
     ),
+    Setting(
+        "deflection_hours",
+        lazy_gettext("Hours without a request after which a search counts as answered"),
+        lazy_gettext("In the figures of the knowledge base; what readers confirmed counts apart."),
+        1,
+        336,
+    ),
     Setting("csat_target", lazy_gettext("Satisfaction target, in percent"), "", 1, 100, 0.01),
 )
 SWITCHES = (
@@ -121,15 +139,18 @@ SWITCHES = (
         lazy_gettext("At most once an hour and three times a day to an address."),
     ),
 )
-TEXTS = (Setting("company", lazy_gettext("Name of the company or desk"), lazy_gettext("Stands on every page and in every mail."), 1, 80),)
-
+MONEY = (
+    Setting("currency", lazy_gettext("The desk's currency"), lazy_gettext("Three letters, such as EUR."), 3, 3),
     Setting(
-        "deflection_hours",
-        lazy_gettext("Hours without a request after which a search counts as answered"),
-        lazy_gettext("In the figures of the knowledge base; what readers confirmed counts apart."),
-        1,
-        336,
+        "rates",
+        lazy_gettext("What one unit of other currencies is worth in it"),
+        lazy_gettext("Such as: RUB 0.011, USD 0.92. Orders in a currency that does not stand here are left out of the figures, and counted."),
+        0,
+        300,
     ),
+)
+TEXTS = (Setting("company", lazy_gettext("Name of the company or desk"), lazy_gettext("Stands on every page and in every mail."), 1, 80), *MONEY)
+
 
 @bp.get("/preferences", endpoint="preferences")
 def shown() -> Response:
@@ -160,6 +181,8 @@ def _read() -> dict[str, Any]:
         value = " ".join(request.form.get(text.name, "").split())
         if not text.least <= len(value) <= text.most:
             faults[text.name] = _("Please write from %(least)s to %(most)s characters.", least=text.least, most=text.most)
+        elif text.name in money.FORMS and not money.FORMS[text.name](value):
+            faults[text.name] = _("This is not understood. Compare the example.")
         values[text.name] = value
     for number in _shown_numbers(now):
         typed = request.form.get(number.name, "").strip()

@@ -15,6 +15,7 @@ RESOURCES = (
     "helpdesk.channels.api.tickets",
     "helpdesk.channels.api.messages",
     "helpdesk.channels.api.contacts",
+    "helpdesk.channels.api.orders",
     "helpdesk.channels.api.articles",
     "helpdesk.channels.api.desk",
     "helpdesk.channels.api.docs",
