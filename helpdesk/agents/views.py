@@ -14,6 +14,7 @@ from helpdesk.agents import queries as agents_queries
 from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role, User
 from helpdesk.crm import contacts, profile, timeline
+from helpdesk.crm import policy as crm_policy
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.tickets import linking, policy, queries
 from helpdesk.tickets.models import Inbox, Priority, Queue, Status, Ticket, unsolved
@@ -106,7 +107,8 @@ def find() -> Response:
             {"name": f"#{ticket.number} {ticket.subject}", "kind": _("Ticket"), "url": url_for("agents.inbox", number=ticket.number)}
         )
     like = words.replace("%", "").replace("_", "")
-    people = select(Contact).where(Contact.name.ilike(f"%{like}%"), Contact.erased_at.is_(None), Contact.merged_into_id.is_(None)).limit(5)
+    alive = (crm_policy.visible(who), Contact.erased_at.is_(None), Contact.merged_into_id.is_(None))
+    people = select(Contact).where(Contact.name.ilike(f"%{like}%"), *alive).limit(5)
     for contact in db.session().scalars(people):
         found.append({"name": contact.name, "kind": _("Customer"), "url": f"/customers/{contact.id}"})
     return jsonify(found)
@@ -158,9 +160,9 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
         "customer": customer(ticket.requester),
         "answers": asking.answered(ticket),
         "topic": asking.topic_name(ticket),
+        "link_holders": linking.holders(ticket),
     }
 
-        "link_holders": linking.holders(ticket),
 
 def customer(contact: Contact) -> dict[str, Any]:
     """The card beside the thread: who, how to reach them, how they feel, what else they asked."""
@@ -171,6 +173,8 @@ def customer(contact: Contact) -> dict[str, Any]:
     open_ones = select(Ticket).where(*seen, unsolved())
     return {
         "contact": contact,
+        "may_open": crm_policy.may(web.principal(), "see", contact),
+        "terms": [words for words in (contact.terms, contact.organization.terms if contact.organization else "") if words],
         "identities": list(session.scalars(select(Identity).where(Identity.contact_id.in_(ids)).order_by(Identity.id))),
         "figure": profile.satisfaction_of(contact) if contact.ratings_count else None,
         "recent": list(session.scalars(recent)),
@@ -192,16 +196,6 @@ def _list_of(ticket: Ticket) -> str:
     if ticket.assignee_id == who.user_id and ticket.status not in (Status.SOLVED, Status.CLOSED):
         return f"mine:{who.user_id}"
     return lists.default_key(who)
-
-
-def _names_in(decision: dict[str, Any]) -> dict[int, str]:
-    ids: set[int] = set()
-    for part in (decision.get("item"), decision.get("offer")):
-        if part:
-            ids.update(entry["agent"] for entry in part.get("named", []) if entry.get("agent"))
-            if part.get("agent"):
-                ids.add(part["agent"])
-    return queries.names_of(db.session(), ids)
 
 
 @bp.app_context_processor

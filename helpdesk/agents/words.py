@@ -12,6 +12,7 @@ from helpdesk import web
 from helpdesk.agents import emergencies, wrap_up
 from helpdesk.agents.models import PresenceState, WrapUp
 from helpdesk.auth import Role
+from helpdesk.crm import policy as crm_policy
 from helpdesk.crm import words as crm_words
 from helpdesk.tickets import calendars
 from helpdesk.tickets.models import Queue, Status, Ticket
@@ -74,8 +75,8 @@ def status_choices(choices: list[Status], now: Status) -> list[tuple[str, Any]]:
 
 
 def may_see_value() -> bool:
-    """Whether the reader may see what a customer is worth: those who lead."""
-    return web.principal().leads
+    """Whether the reader may see what a customer is worth: as the desk's preferences say."""
+    return crm_policy.may_see_value(web.principal())
 
 
 def form_key() -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
 
 from helpdesk import clock, db, web
-from helpdesk.auth import Principal, User
+from helpdesk.auth import STAFF, Principal, User
 from helpdesk.crm import contacts as people
 from helpdesk.crm import policy, profile, satisfaction
 from helpdesk.crm.figures import Figure
@@ -220,6 +220,12 @@ def names(users: Collection[int]) -> dict[int, str]:
     return {row.id: row.name for row in db.session().execute(select(User.id, User.name).where(User.id.in_(users)))}
 
 
+def owners() -> list[tuple[int, str]]:
+    """Colleagues who can own customers, by name."""
+    found = select(User.id, User.name).where(User.active, User.role.in_(STAFF)).order_by(User.name, User.id)
+    return [(row.id, row.name) for row in db.session().execute(found)]
+
+
 def mood(contact: Contact, contacts: Collection[int]) -> Mood:
     rows = list(
         db.session().scalars(
@@ -305,19 +311,19 @@ def organization_called(name: str) -> Organization | None:
     return next((row for row in rows if row.name.casefold() == wanted.casefold()), None)
 
 
-def colleagues_of(contact: Contact) -> list[tuple[Contact, Membership | None]]:
+def colleagues_of(who: Principal, contact: Contact) -> list[tuple[Contact, Membership | None]]:
     """The other people of the contact's organization, with their part in it."""
     if contact.organization_id is None:
         return []
-    return [(other, part) for other, part in people_of(contact.organization_id, limit=12) if other.id != contact.id]
+    return [(other, part) for other, part in people_of(who, contact.organization_id, limit=12) if other.id != contact.id]
 
 
-def people_of(organization_id: int, *, limit: int = 200) -> list[tuple[Contact, Membership | None]]:
+def people_of(who: Principal, organization_id: int, *, limit: int = 200) -> list[tuple[Contact, Membership | None]]:
     """The people of an organization by name."""
     rows = db.session().execute(
         select(Contact, Membership)
         .outerjoin(Membership, and_(Membership.contact_id == Contact.id, Membership.organization_id == organization_id))
-        .where(Contact.organization_id == organization_id, Contact.merged_into_id.is_(None), Contact.erased_at.is_(None))
+        .where(Contact.organization_id == organization_id, *_alive(who))
         .order_by(Contact.name, Contact.id)
         .limit(limit)
     )

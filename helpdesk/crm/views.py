@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from typing import Any
+from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from helpdesk import clock, db, web
-from helpdesk.crm import addresses, beside, contacts, duplicates, editing, forms, interactions, policy, queries, words
+from helpdesk.crm import addresses, beside, contacts, duplicates, editing, fields, forms, history, interactions, policy, queries, words
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Membership, Organization
 from helpdesk.errors import Conflict, Invalid, NotFound, Words
+from helpdesk.preferences import preferences
 
 bp = Blueprint("crm", __name__)
 
@@ -96,7 +99,7 @@ def add_interaction(contact_id: int) -> Response:
 @bp.get("/customers/<int:contact_id>/edit")
 def edit_customer(contact_id: int) -> Response:
     contact = editable(contact_id)
-    return forms.page("crm/edit.html", contact=contact, organizations=queries.organization_names(), version=_stamp(contact))
+    return forms.page("crm/edit.html", version=_stamp(contact), **_choices(contact))
 
 
 @bp.post("/customers/<int:contact_id>/edit")
@@ -111,12 +114,14 @@ def change_customer(contact_id: int) -> Response:
         language = request.form.get("language", "")
         if language not in ("", *words.LANGUAGE):
             raise Invalid(fields={"language": _("Choose one of these.")})
+        profile_values = _profile()
         editing.rename(contact, request.form.get("name", ""), by=by)
         editing.speak(contact, language, by=by)
         editing.tag(contact, request.form.get("tags", "")[:2000].split(","), by=by)
         editing.join(contact, organization, by=by)
+        history.change(contact, profile_values, by=by)
     except forms.REFUSALS as wrong:
-        return forms.page("crm/edit.html", wrong, contact=contact, organizations=queries.organization_names(), version=version)
+        return forms.page("crm/edit.html", wrong, version=version, **_choices(contact))
     flash(_("Saved."))
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
@@ -162,7 +167,7 @@ def add_organization() -> Response:
 @bp.get("/organizations/<int:organization_id>")
 def organization(organization_id: int) -> str:
     found = queries.organization(organization_id)
-    people = queries.people_of(found.id)
+    people = queries.people_of(web.principal(), found.id)
     return render_template(
         "crm/organization.html",
         here="customers",
@@ -193,11 +198,36 @@ def _whole_of(contact: Contact) -> dict[str, Any]:
         "mood": queries.mood(contact, ids),
         "worth": queries.worth(ids) if policy.may_see_value(who) else None,
         "orders": queries.orders(ids),
-        "others": queries.colleagues_of(contact),
+        "others": queries.colleagues_of(who, contact),
         "parts": beside.parts(who, ids),
-        "likely": duplicates.of(contact, limit=2),
+        "likely": _likely(contact),
+        "own": [
+            (fields.label_of(one), fields.shown("contact", one.key, contact.custom[one.key]))
+            for one in fields.defined("contact")
+            if one.key in (contact.custom or {})
+        ],
+        "owner": queries.names({contact.owner_id}).get(contact.owner_id) if contact.owner_id else "",
+        "fresh": history.freshness(contact, ("name", "language", "terms")),
         "form_key": secrets.token_hex(12),
         "now": clock.now(),
+    }
+
+
+def _likely(contact: Contact) -> list[Any]:
+    """Who may be the same person, of those that the reader may see."""
+    found = duplicates.of(contact, limit=2)
+    seen = queries.seen(web.principal(), [other.id for _pair, other in found]) if found else set()
+    return [(pair, other) for pair, other in found if other.id in seen]
+
+
+def _choices(contact: Contact) -> dict[str, Any]:
+    return {
+        "contact": contact,
+        "organizations": queries.organization_names(),
+        "owners": queries.owners(),
+        "own": fields.defined("contact"),
+        "label_of": fields.label_of,
+        "options_of": lambda one: [(option, option) for option in one.options],
     }
 
 
@@ -221,7 +251,9 @@ def _add() -> Contact:
     for kind in ("email", "phone"):
         if raw := request.form.get(kind, "").strip():
             try:
-                found.append(addresses.normalise(kind, raw[:400], region="RU" if language == "ru" else None))
+                found.append(
+                    addresses.normalise(kind, raw[:400], region=preferences().phone_region or ("RU" if language == "ru" else None))
+                )
             except addresses.UnusableAddress as wrong:
                 faults[kind] = wrong.detail
     session = db.session()
@@ -239,6 +271,39 @@ def _add() -> Contact:
         if address.kind == "email":
             contacts.join_by_domain(made, address.value)
     return made
+
+
+def _profile() -> dict[str, Any]:
+    """Preferences, owner, terms and the desk's own fields as the form has them. Raises Invalid with every fault at once."""
+    form, faults, values = request.form, dict[str, Words](), dict[str, Any]()
+    for name, known in (("lifecycle", words.LIFECYCLE), ("preferred_channel", {"": "", **words.CHANNEL})):
+        if name in form:
+            values[name] = form[name]
+            if form[name] not in known:
+                faults[name] = _("Choose one of these.")
+    for name in ("reach_from", "reach_until"):
+        if name in form:
+            values[name] = form[name][:5]
+            if form[name] and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", form[name]):
+                faults[name] = _("Please give a time, such as 09:30.")
+    if "time_zone" in form:
+        values["time_zone"] = form["time_zone"].strip()
+        if values["time_zone"] and values["time_zone"] not in available_timezones():
+            faults["time_zone"] = _("There is no such time zone, such as Europe/Berlin.")
+    if "owner_id" in form:
+        values["owner_id"] = forms.whole(form["owner_id"])
+        if values["owner_id"] is not None and values["owner_id"] not in dict(queries.owners()):
+            faults["owner_id"] = _("Choose one of these.")
+    if "terms" in form:
+        values["terms"] = form["terms"].strip()[:5000]
+    if any(name.startswith("custom.") for name in form):
+        try:
+            values.update(fields.read_all("contact", form))
+        except Invalid as wrong:
+            faults.update(wrong.fields)
+    if faults:
+        raise Invalid(fields=faults)
+    return values
 
 
 def _organization() -> Organization | None:
@@ -273,7 +338,8 @@ def _said() -> dict[str, Any]:
 
 def _stamp(contact: Contact) -> str:
     """What stands for a version here: the values that the form can change."""
-    held = [contact.name, contact.language, contact.tags, contact.organization_id]
+    held = [contact.name, contact.language, contact.tags, contact.organization_id, contact.custom, contact.terms]
+    held += [contact.owner_id, contact.lifecycle, contact.preferred_channel, contact.time_zone, contact.reach_from, contact.reach_until]
     return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
 
 

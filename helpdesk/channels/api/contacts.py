@@ -68,11 +68,12 @@ class IdentityShown(Shown):
 
 
 class Figures(Shown):
-    """What is derived from the facts, as of a moment. `satisfaction` on 0–100, null without ratings; money in minor units."""
+    """What is derived from the facts, as of a moment. `satisfaction` on 0–100, null without ratings; money in minor units,
+    null for those who do not see what customers are worth."""
 
     satisfaction: float | None
     ratings: int
-    value_cents: int
+    value_cents: int | None
     currency: str
     tier: str
     as_of: datetime | None
@@ -225,7 +226,7 @@ def _shown(who: Principal, row: Contact, merged: Sequence[Identity] = ()) -> Con
     figures = Figures(
         satisfaction=row.satisfaction,
         ratings=row.ratings_count,
-        value_cents=row.value_cents,
+        value_cents=row.value_cents if policy.may_see_value(who) else None,
         currency=row.currency,
         tier=row.tier,
         as_of=row.figures_as_of,
