@@ -41,7 +41,7 @@ def draft_article(ticket: Ticket, *, by: Actor) -> tuple[Article, str]:
     return article, language
 
 
-@reaction(AgentReplied, name="knowledge.articles_used")
+@reaction(AgentReplied, lane="io", name="knowledge.articles_used")
 def note_articles_used(fact: AgentReplied) -> None:
     """Remember which articles an agent's reply names by their address."""
     message = db.session().get_one(Message, fact.message_id)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flask_babel import gettext
+from flask_babel import force_locale, gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import selectinload
 
-from helpdesk import clock, db
+from helpdesk import clock, db, web
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import answering, notifications
 from helpdesk.agents.scheduled.models import ScheduledFile, ScheduledReply, ScheduledState
@@ -138,7 +138,7 @@ def _until(fact: ReplyScheduled) -> timedelta:
     return max(timedelta(), db.session().get_one(ScheduledReply, fact.reply_id).send_at - clock.now())
 
 
-@reaction(ReplyScheduled, delay=_until, key=lambda fact: f"scheduled:{fact.reply_id}", newcomer="move", name="scheduled.leave")
+@reaction(ReplyScheduled, lane="io", delay=_until, key=lambda fact: f"scheduled:{fact.reply_id}", newcomer="move", name="scheduled.leave")
 def leave(fact: ReplyScheduled) -> None:
     """Send a reply whose hour has come, unless the conversation went on without it."""
     row = load(fact.reply_id)
@@ -155,7 +155,7 @@ def leave(fact: ReplyScheduled) -> None:
     _leave(row, ticket, by=Actor("user", row.user_id), seen_message=None)
 
 
-@reaction(CustomerWrote, key=lambda fact: f"message:{fact.message_id}", name="scheduled.customer_first")
+@reaction(CustomerWrote, lane="io", key=lambda fact: f"message:{fact.message_id}", name="scheduled.customer_first")
 def hold_back(fact: CustomerWrote) -> None:
     """The customer wrote first: what was to leave later may no longer fit, so it goes back to its author."""
     ticket = db.session().get_one(Ticket, fact.ticket_id)
@@ -213,9 +213,10 @@ def _give_back(row: ScheduledReply, ticket: Ticket, files: tuple[NewFile, ...]) 
     answering.keep_draft(row.user_id, ticket.id, kind=kind, body=f"{begun}\n\n{row.body}" if begun else row.body)
     _forget_files(row)
     if files:
-        thread.note(
-            ticket, gettext("The files of a reply that was to leave later and did not."), by=Actor("user", row.user_id), files=files
-        )
+        author = db.session().get_one(User, row.user_id)
+        with force_locale(author.language or web.settings().default_language):
+            words = gettext("The files of a reply that was to leave later and did not.")
+        thread.note(ticket, words, by=Actor("user", row.user_id), files=files)
 
 
 def _new_files(row: ScheduledReply) -> list[NewFile]:
