@@ -15,13 +15,16 @@ from helpdesk.kb.models import Article, Translation
 
 @bp.get(f"/<int:article_id>/<{LANGUAGES}:language>/history")
 def history(article_id: int, language: str) -> Response:
-    """Every published revision, and two of them (or one and the draft) word by word."""
+    """Every published revision, and two of them (or one and the draft) word by word: the newest words and those before, unless told."""
     article = queries.to_edit(article_id)
     translation = _translation(article, language)
     revisions = queries.revisions(translation)
     texts = {0: (translation.draft_title, translation.draft_body)} | {one.number: (one.title, one.body) for one, _by in revisions}
-    new = request.args.get("new", 0, type=int)
-    old = request.args.get("old", revisions[0][0].number if revisions else 0, type=int)
+    numbers = [one.number for one, _by in revisions]
+    is_edited = not numbers or texts[0] != texts[numbers[0]]
+    new = request.args.get("new", 0 if is_edited else numbers[0], type=int)
+    before = next((number for number in numbers if not new or number < new), new)
+    old = request.args.get("old", before, type=int)
     if old not in texts or new not in texts:
         raise NotFound
     title = compared(texts[old][0], texts[new][0])

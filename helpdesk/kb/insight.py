@@ -87,8 +87,8 @@ class Insight:
         return self.visits[outcome] / self.all_visits if self.all_visits else None
 
 
-def insight(*, days: int) -> Insight:
-    """Everything that the knowledge manager's screen shows, in seven queries whatever there is."""
+def insight(*, days: int, language: str = "en") -> Insight:
+    """Everything that the knowledge manager's screen shows, in a constant number of queries; titles in `language` where there is one."""
     session, since = db.session(), clock.now() - timedelta(days=days)
     where = and_(SearchLog.at >= since, SearchLog.place.in_(CUSTOMERS))
     searches, not_found = session.execute(select(func.count(), _sum(SearchLog.found == 0)).where(where)).one()
@@ -111,11 +111,20 @@ def insight(*, days: int) -> Insight:
     totals: dict[Outcome, int] = {outcome: sum(one.visits[outcome] for one in series) for outcome in OUTCOMES}
     tickets = session.scalar(select(func.count(func.distinct(ArticleUse.ticket_id))).where(*_used_since(since))) or 0
     return Insight(
-        days, since, preferences().deflection_hours, searches, not_found, totals, series, missed(since=since), served(since), tickets
+        days,
+        since,
+        preferences().deflection_hours,
+        searches,
+        not_found,
+        totals,
+        series,
+        missed(since=since),
+        served(since, language),
+        tickets,
     )
 
 
-def served(since: datetime) -> list[Served]:
+def served(since: datetime, language: str = "en") -> list[Served]:
     """Every article that a search ended with, that was judged or that an agent sent, the most helpful first."""
     session, visits = db.session(), _visits(since)
     outcomes: dict[int, dict[Outcome, int]] = {}
@@ -142,12 +151,12 @@ def served(since: datetime) -> list[Served]:
     )
     ids = outcomes.keys() | judged.keys() | used.keys()
     names = {
-        article_id: (language, title)
-        for article_id, language, title in session.execute(
+        article_id: (spoken, title)
+        for article_id, spoken, title in session.execute(
             select(Translation.article_id, Translation.language, func.coalesce(func.nullif(Translation.title, ""), Translation.draft_title))
             .join(Article)
             .where(Translation.article_id.in_(ids))
-            .order_by(Translation.language.desc())
+            .order_by(Translation.language == language)
         )
     }
     rows = [Served(id, *names[id], outcomes.get(id, {}), *judged.get(id, (0, 0)), used.get(id, 0)) for id in ids if id in names]

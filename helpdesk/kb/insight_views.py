@@ -26,7 +26,7 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 @bp.get("/insights")
 def insights() -> Response:
     """What was searched for in vain, what helped, what did not and why, and what should be looked at again."""
-    shown = insight.insight(days=_days())
+    shown = insight.insight(days=_days(), language=web.lang())
     html = render_template(
         "kb/insights.html",
         insight=shown,
@@ -55,7 +55,7 @@ def behind_figures(what: str) -> Response:
         columns = [_("Article"), *_outcomes().values(), _("Helped"), _("Did not help"), _("Tickets solved with it")]
         rows: list[list[Any]] = [
             [one.title, *(one.outcomes.get(name, 0) for name in insight.OUTCOMES), one.helpful, one.unhelpful, one.tickets]
-            for one in insight.served(since)
+            for one in insight.served(since, web.lang())
         ]
     else:
         title = _("Asked and not found") if what == "missed" else _title(outcome)

@@ -23,6 +23,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _TOKEN = re.compile(r"(?<!\w)[^\W\d_](?:\+\+|#)(?!\w)|[^\W_]+(?:[-_/][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
 _CYRILLIC = re.compile("[а-яѐ-џ]")
+_ALL_CYRILLIC = re.compile("[а-яѐ-џ]+")
 _NAMES = {"+": "plusplus", "#": "sharp"}
 # Letters that look the same: 1С typed with a Latin C, "пaроль" with a Latin a.
 _LOOKALIKES = "авекмнорстух", "abekmhopctyx"
@@ -49,19 +50,28 @@ def normal(text: str) -> str:
 def tokens(text: str) -> Iterator[Token]:
     """The words of a `normal` text in order. A code such as ORA-00942 yields its parts, then itself written together."""
     for match in _TOKEN.finditer(text):
-        found, start = match.group().lower().replace("ё", "е"), match.start()
-        if found[-1] in _NAMES:
-            word = found[0] + _NAMES[found[-1]]
-            yield Token(word, word, start, match.end())
-            continue
-        parts = list(_PART.finditer(found))
-        for part in parts:
-            word = _one_script(part.group()[:LONGEST])
-            # lower() may lengthen exotic letters; offsets are only used to mark text, never to cut bytes
-            yield Token(word, stem(word), start + part.start(), min(start + part.end(), match.end()))
-        if 1 < len(parts) <= 6 and len(found) <= LONGEST and ("_" in found or any(map(str.isdigit, found))):
-            word = _one_script("".join(part.group() for part in parts))
-            yield Token(word, word, start, match.end())
+        start = match.start()
+        for word, stem_, begin, end in _analysed(match.group()):
+            yield Token(word, stem_, start + begin, start + end)
+
+
+@lru_cache(maxsize=20_000)
+def _analysed(chunk: str) -> tuple[tuple[str, str, int, int], ...]:
+    """What is between two spaces as (word, stem, start, end): the same few chunks make up most of any text."""
+    found = chunk.lower().replace("ё", "е")
+    if found[-1] in _NAMES:
+        word = found[0] + _NAMES[found[-1]]
+        return ((word, word, 0, len(chunk)),)
+    analysed = []
+    parts = list(_PART.finditer(found))
+    for part in parts:
+        word = _one_script(part.group()[:LONGEST])
+        # lower() may lengthen exotic letters; offsets are only used to mark text, never to cut bytes
+        analysed.append((word, stem(word), part.start(), min(part.end(), len(chunk))))
+    if 1 < len(parts) <= 6 and len(found) <= LONGEST and ("_" in found or any(map(str.isdigit, found))):
+        word = _one_script("".join(part.group() for part in parts))
+        analysed.append((word, word, 0, len(chunk)))
+    return tuple(analysed)
 
 
 def words(text: str) -> list[str]:
@@ -89,7 +99,7 @@ def stem(word: str) -> str:
 
 def _one_script(word: str) -> str:
     """Undo look-alike letters: all of them Latin beside digits (1С, А4), otherwise the script that most letters are in."""
-    if word.isascii():
+    if word.isascii() or _ALL_CYRILLIC.fullmatch(word):
         return word
     letters = [letter for letter in word if letter.isalpha()]
     cyrillic = sum(bool(_CYRILLIC.match(letter)) for letter in letters)
