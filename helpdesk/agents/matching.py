@@ -51,9 +51,10 @@ def match_item(item_id: int) -> bool:
 
 
 @counting.timed("agent")
-def serve(user_id: int) -> bool:
+def serve(user_id: int, *, once: bool = False) -> bool:
     """Find the best waiting item for an agent, again and again until there is none or no room; whether they got one.
 
+    `once` stops after the first: where transactions run side by side, one that holds an item must not wait for another.
     What was read serves for the next piece, too: only where the piece just taken hid another of its kind is it read again.
     """
     got = False
@@ -73,6 +74,8 @@ def serve(user_id: int) -> bool:
             if not _claim(wanted, decision, turn, weight, False):
                 break  # somebody was faster: look again
             got = True
+            if once:
+                return got
             state, turn = candidates.laden(state, row.channel, weight), turn + 1
             del heads[row.signature_id]
             if row.channel in candidates.open_channels(state):

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, or_, select
@@ -113,7 +114,7 @@ def reordered(fact: PriorityChanged) -> None:
 def emergency(fact: EmergencyDeclared) -> Outside | None:
     """It stands before everything else now: whoever is free gets it."""
     ids = [item.id for item in _live_items(db.session().get_one(Ticket, fact.ticket_id)) if item.state is ItemState.WAITING]
-    return _then(lambda: [matching.match_item(item_id) for item_id in ids])
+    return _then(lambda: _match_all(ids))
 
 
 @reaction(ItemQueued, when=lambda fact: bool(fact.next_step_at), delay=lambda fact: _until(fact.next_step_at),
@@ -191,7 +192,7 @@ def presence_changed(fact: PresenceChanged) -> Outside | None:
             steps.release(fact.user_id)
         left = _refused_by_others(fact.user_id)
         if left:
-            return _then(lambda: [matching.match_item(item_id) for item_id in left])
+            return _then(lambda: _match_all(left))
     return None
 
 
@@ -359,12 +360,37 @@ def _then(match: Callable[[], object]) -> Outside | None:
 
 
 def _then_serve(user_id: int) -> Outside | None:
-    return _then(lambda: matching.serve(user_id))
+    return _then(lambda: _serve(user_id))
+
+
+def _serve(user_id: int) -> None:
+    """One match per transaction where they run side by side: two that each hold an item and want the other's would wait for ever."""
+    alone = db.engine().dialect.name == "sqlite"
+    if matching.serve(user_id, once=not alone) and not alone:
+        _afterwards(lambda: _serve(user_id))
 
 
 def _serve_all(users: Iterable[int]) -> None:
     for user_id in users:
-        matching.serve(user_id)
+        _afterwards(partial(_serve, user_id))
+
+
+def _afterwards(call: Callable[[], object]) -> None:
+    """Do it in a transaction of its own, once this one is durable; at once where writers take turns. The sweep mends what a crash cuts."""
+    if db.engine().dialect.name == "sqlite":
+        call()
+        return
+
+    def own() -> None:
+        with db.transaction():
+            call()
+
+    db.after_commit(own)
+
+
+def _match_all(items: Iterable[int]) -> None:
+    for item_id in items:
+        _afterwards(partial(matching.match_item, item_id))
 
 
 def _next_for(ticket_id: int, user_id: int) -> Outside | None:
@@ -375,9 +401,8 @@ def _next_for(ticket_id: int, user_id: int) -> Outside | None:
     ids = [item.id for item in items]
 
     def both() -> None:
-        for item_id in ids:
-            matching.match_item(item_id)
-        matching.serve(user_id)
+        _match_all(ids)
+        _afterwards(lambda: _serve(user_id))
 
     return _then(both)
 
@@ -442,8 +467,9 @@ def sweep() -> int:
     stranded = 0
     for user_id in free:
         with db.transaction():
-            if matching.serve(user_id):
+            if matching.serve(user_id, once=True):
                 stranded += 1
+                _afterwards(partial(_serve, user_id))
                 record(WorkStranded(user_id, SYSTEM))
                 log.warning("the sweep found work waiting beside free agent %s", user_id)
     return stranded

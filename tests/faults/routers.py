@@ -42,7 +42,7 @@ def route(until: float, number: int) -> None:
             if left is None:
                 return
             with db.transaction():
-                matching.serve(rng.choice(users))
+                matching.serve(rng.choice(users), once=True)
             if number % 8 == 0:
                 worker.drain("hot", limit=5)
             continue

@@ -1,4 +1,4 @@
-"""Routing while processes die, the database is taken away and clocks are set: one owner each, no cap exceeded, nothing left beside the free."""
+"""Routing while processes die, the database is killed and clocks are set: one owner each, no cap exceeded, nothing beside the free."""
 
 from __future__ import annotations
 
