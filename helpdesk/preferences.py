@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +66,8 @@ class Preferences:
     customers_seen: str = "all"
     #: Raised to end every link given to a television.
     wall_epoch: int = 0
+    #: How the portal looks and what it says (`channels.portal.brand.Look`).
+    look: dict[str, Any] = field(default_factory=dict)
 
     @property
     def survey_delay(self) -> timedelta:

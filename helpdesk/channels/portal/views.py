@@ -5,10 +5,14 @@ from __future__ import annotations
 from flask import Response, make_response, render_template, request
 
 from helpdesk import web
-from helpdesk.channels.portal import bp, by_link, my, ratings, requests, screens
+from helpdesk.channels.portal import bp, brand, by_link, my, notices, ratings, requests, screens
 from helpdesk.kb import front
 
-__all__ = ["bp", "by_link", "my", "ratings", "requests", "screens"]
+__all__ = ["bp", "brand", "by_link", "my", "notices", "ratings", "requests", "screens"]
+
+
+#: What anybody may keep and search engines may read.
+PUBLIC = ("portal.home", "portal.brand_css", "portal.brand_logo")
 
 
 @bp.get("/")
@@ -21,7 +25,7 @@ def home() -> Response:
 
 @bp.after_request
 def _private(answer: Response) -> Response:
-    if request.endpoint != "portal.home":
+    if request.endpoint not in PUBLIC:
         answer.headers.setdefault("Cache-Control", "no-store")
         answer.headers["X-Robots-Tag"] = "noindex"
     return answer

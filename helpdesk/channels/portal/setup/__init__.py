@@ -32,10 +32,14 @@ def _words() -> dict[str, Any]:
 
 
 def _portal_tabs() -> list[tuple[str, str]]:
-    return [("/admin/portal/topics", _("Request form"))]
+    return [
+        ("/admin/portal/topics", _("Request form")),
+        ("/admin/portal/notices", _("Notices")),
+        ("/admin/portal/look", _("Look and words")),
+    ]
 
 
 # The views hang themselves on `bp`.
-from helpdesk.channels.portal.setup import topics  # noqa: E402
+from helpdesk.channels.portal.setup import look, notices, topics  # noqa: E402
 
-__all__ = ["bp", "topics"]
+__all__ = ["bp", "look", "notices", "topics"]
