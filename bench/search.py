@@ -175,6 +175,7 @@ def _ours(temporary: Path, documents: list[Document], queries: list[str]) -> Non
     print(f"{'helpdesk: build':30} {time.perf_counter() - started:.1f} s, {builder.stdout.strip()}")
     print(f"{'helpdesk: on the disk':30} {sum(p.stat().st_size for p in target.rglob('*') if p.is_file()) / 1e6:.1f} MB")
     subprocess.run([sys.executable, __file__, "_serve", target, asked], check=True)
+    subprocess.run([sys.executable, __file__, "_second", target], check=True)
 
 
 def _build(articles: str, target: str) -> None:
@@ -203,6 +204,60 @@ def _serve(target: str, asked: str) -> None:
         assert [hit.id for hit in engine.find(f"номер{number}", audience=("public",)).answers][:1] == ["edited"]
         spent.append(time.perf_counter() - started)
     print(f"{'helpdesk: edit and find it':30} p50 {1000 * sorted(spent)[5]:.0f} ms, worst {1000 * max(spent):.0f} ms")
+
+
+def _second(target: str) -> None:
+    """Print how long after an edit, made known by one process, another one finds it. Both have their engine over the same index."""
+    with tempfile.TemporaryDirectory() as folder:
+        shared = Path(folder) / "edited.json"
+        shared.write_text(json.dumps([1, ""]), encoding="utf-8")
+        with subprocess.Popen([sys.executable, __file__, "_watch", target, shared], stdout=subprocess.PIPE, text=True) as watcher:
+            assert watcher.stdout is not None
+            watcher.stdout.readline()
+            engine, spent = Engine(Path(target), _Shared(shared)), []
+            engine.find("привет", audience=("public",))
+            for number in range(10):
+                draft = shared.with_suffix(".tmp")
+                draft.write_text(json.dumps([1000 + number, f"Правка второго{number}"]), encoding="utf-8")
+                started = time.time()
+                draft.replace(shared)
+                engine.find(f"второго{number}", audience=("public",))  # as the author's own page does
+                spent.append(float(watcher.stdout.readline()) - started)
+            watcher.terminate()
+    print(f"{'helpdesk: found elsewhere':30} p50 {1000 * sorted(spent)[5]:.0f} ms, worst {1000 * max(spent):.0f} ms after the edit")
+
+
+def _watch(target: str, shared: str) -> None:
+    engine = Engine(Path(target), _Shared(Path(shared)))
+    engine.find("привет", audience=("public",))
+    print("ready", flush=True)
+    for number in range(10):
+        while not any("".join(run.text for run in hit.title) == f"Правка второго{number}" for hit in _found(engine, f"второго{number}")):
+            time.sleep(0.01)
+        print(time.time(), flush=True)
+
+
+def _found(engine: Engine, query: str) -> Any:
+    return engine.find(query, audience=("public",)).answers
+
+
+class _Shared:
+    """A source of one article that two processes share by a file: [revision, title]."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def _read(self) -> list[Any]:
+        return list(json.loads(self._path.read_text(encoding="utf-8")))
+
+    def revision(self) -> int:
+        return int(self._read()[0])
+
+    def changed_since(self, revision: int) -> list[Document]:
+        return [Document("edited", self._read()[1], "Новый текст.")]
+
+    def all(self) -> list[Document]:
+        raise NotImplementedError("this run only edits")
 
 
 class _Editable:
@@ -307,5 +362,9 @@ if __name__ == "__main__":
             _build(articles, target)
         case ["_serve", target, asked]:
             _serve(target, asked)
+        case ["_second", target]:
+            _second(target)
+        case ["_watch", target, shared]:
+            _watch(target, shared)
         case _:
             sys.exit(__doc__)

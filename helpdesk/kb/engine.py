@@ -32,7 +32,7 @@ _GATHERED = 40  # changes, and an eighth of the base: then a rebuild puts small 
 BEST_SCORE, BEST_MARGIN = 0.4, 0.25
 _COMPLETED = 20  # titles looked at for a completion
 _AHEAD = 5.0  # seconds without a search that saw the index's revision: then the database was restored to an older one
-_PATIENCE = 20.0  # seconds a first search waits for a first index
+_PATIENCE = 8.0  # seconds a first search waits for a first index; after them the page says that it is being set up
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Engine:
             self._start_build(since=snapshot.revision)
             return
         try:
-            self._index.update(changes, revision)
+            self._index.update(changes, revision, held=snapshot.files)
         except Busy:
             return
         except Damaged as damage:

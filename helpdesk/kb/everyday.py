@@ -90,7 +90,7 @@ wifi вайфай wi вай
 _SIMILAR = 0.45  # of the asked word's weight, when the articles have that word too
 _INSTEAD = 0.85  # when they have not
 # what makes a noun of a verb, or a verb of a noun
-_ENDINGS = ("к", "ен", "ан", "ян", "ц", "ац", "ова", "ирова", "ив", "ыва", "а", "и", "я", "т", "л", "н", "ат", "ит", "")
+_ENDINGS = ("к", "ен", "ан", "ац", "ирова", "ова", "а", "и", "")
 _STRIPPED = tuple(sorted((one for one in _ENDINGS if one), key=len, reverse=True))
 _LEAST_ROOT = 4
 

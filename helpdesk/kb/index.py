@@ -147,15 +147,19 @@ class Index:
                     if other.name != generation:
                         shutil.rmtree(other, ignore_errors=True)
 
-    def update(self, changes: Iterable[Document], revision: int, *, wait: float = 0.2) -> None:
+    def update(
+        self, changes: Iterable[Document], revision: int, *, wait: float = 0.2, held: dict[str, tuple[int, bytes]] | None = None
+    ) -> None:
         """Add, replace or take out a few articles and stand for `revision`: milliseconds each.
 
-        Raises Busy after `wait` seconds, Damaged when the present generation is unusable.
+        Files that are `held` in memory are not read again, only looked for: if one was overwritten in its place, the next who loads it
+        finds out. Raises Busy after `wait` seconds, Damaged when the present generation is unusable.
         """
         with self._locked(self._writing, wait):
-            state, files = self.load({})
+            state, files = self.load(held or {})
             if state.revision >= revision:
                 return
+            self._require_sizes(state)
             latest = {document.id: document for document in changes}
             target = self.folder / state.generation
             speller = Speller(files["words"][1])
@@ -171,6 +175,15 @@ class Index:
                 raise Damaged(repr(error)) from error
             (target / "recent").write_text(json.dumps(fresh), encoding="utf-8")
             self._switch(state.generation, revision, recent=state.recent + len(latest), agreement=state.agreement, known=state.files)
+
+    def _require_sizes(self, state: State) -> None:
+        for name, (size, _) in state.files.items():
+            try:
+                found = (self.folder / state.generation / name).stat().st_size
+            except OSError as error:
+                raise Damaged(str(error)) from error
+            if found != size:
+                raise Damaged(f"{name} is not what was written")
 
     def discard(self) -> None:
         """Declare the index unusable (a restored database has an older revision than it); whoever searches next builds it anew."""

@@ -122,9 +122,8 @@ def _weigh(question: Question, snapshot: Snapshot, synonyms: Mapping[str, Collec
         for other in synonyms.get(stem, ()):
             question.stems[other] = max(question.stems.get(other, 0.0), _SYNONYM)
     for stem in telling:
-        for other, share in everyday.akin(stem, snapshot.weight(stem) > 0):
-            if other not in question.stems and snapshot.weight(other):
-                question.stems[other] = share
+        for other, share in snapshot.akin(stem):
+            question.stems.setdefault(other, share)
 
 
 def rank(question: Question, snapshot: Snapshot, allowed: Sequence[bytes | None], weights: Weights, limit: int = RERANKED) -> list[Ranked]:

@@ -17,7 +17,7 @@ from whoosh.filedb.structfile import BufferFile
 from whoosh.index import FileIndex
 from whoosh.reading import SegmentReader, TermNotFound
 
-from helpdesk.kb import trust
+from helpdesk.kb import everyday, trust
 from helpdesk.kb.index import FIELDS, Damaged, State
 from helpdesk.kb.speller import Speller
 
@@ -131,7 +131,7 @@ class Snapshot:
             else:
                 self.speller = Speller(files["words"][1])
             fresh: dict[str, int] = json.loads(files["recent"][1]) if "recent" in files else {}
-            self._fresh_speller = Speller.of(fresh, state.recent) if fresh else None
+            self._fresh_speller = Speller.of(fresh, state.recent, weighing=False) if fresh else None
         except Exception as error:  # a reader over broken files raises nearly anything
             raise Damaged(repr(error)) from error
         self.asked_share = trust.share(state.agreement)
@@ -140,6 +140,7 @@ class Snapshot:
         self.averages = {name: self._average(name) for name in FIELDS}
         self._counts: dict[str, tuple[int, ...]] = {}
         self._weights: dict[str, float] = {}
+        self._akin: dict[str, tuple[tuple[str, float], ...]] = {}
         self._postings: dict[tuple[object, ...], _Postings] = {}
         self._cached_postings = 0
         self._articles: dict[tuple[int, int], Kept] = {}
@@ -166,6 +167,21 @@ class Snapshot:
             count = min(max(self.counts(stem)), self.documents)
             found = self._weights[stem] = log(1 + (self.documents - count + 0.5) / (count + 0.5)) if count else 0.0
         return found
+
+    def akin(self, stem: str) -> tuple[tuple[str, float], ...]:
+        """Stems of the articles that say much the same as `stem`, and how much each counts of it (`everyday`)."""
+        found = self._akin.get(stem)
+        if found is None:
+            if len(self._akin) >= _CACHED_COUNTS:
+                self._akin.clear()
+            others = everyday.akin(stem, self.weight(stem) > 0)
+            found = self._akin[stem] = tuple((other, share) for other, share in others if self._is_known(other))
+        return found
+
+    def _is_known(self, stem: str) -> bool:
+        """Whether some article has the stem; quick to say no, because most that are asked for do not exist."""
+        fresh = self._fresh_speller
+        return (self.speller.has_stem(stem) or (fresh is not None and fresh.has_stem(stem))) and self.weight(stem) > 0
 
     def postings(self, segment: int, field: str, term: str) -> tuple[array[int], array[float]]:
         """As Segment.postings, remembered: the same few words are asked all day."""

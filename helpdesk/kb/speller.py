@@ -47,8 +47,8 @@ class Speller:
         self._keys, self._stands_for, self._gram_counts = parts[4].cast("Q"), parts[5].cast("I"), parts[6].cast("I")
 
     @classmethod
-    def of(cls, frequencies: Mapping[str, int], documents: int) -> Speller:
-        """Build from word → in how many of the `documents` it stands."""
+    def of(cls, frequencies: Mapping[str, int], documents: int, *, weighing: bool = True) -> Speller:
+        """Build from word → in how many of the `documents` it stands; without `weighing` it only corrects."""
         usable = [word for word in frequencies if len(word) >= SHORTEST - 1 and word.isalpha()]
         usable.sort(key=lambda word: (-frequencies[word], word))
         words = usable[:MOST_WORDS]  # the rank is the popularity: no counts are kept
@@ -58,7 +58,11 @@ class Speller:
         stems = [base for base in standing if len(base) >= SHORTEST]
         keys = array("Q", sorted({_key(left, number) for number, word in enumerate(words + stems) for left in _left_of(word)}))
         stands_for = array("I", (standing[base] for base in stems))
-        parts = [*_packed(words), *_packed(stems), *(one.tobytes() for one in (keys, stands_for, _gram_counts(frequencies, documents)))]
+        parts = [
+            *_packed(words),
+            *_packed(stems),
+            *(one.tobytes() for one in (keys, stands_for, _gram_counts(frequencies, documents) if weighing else array("I"))),
+        ]
         return cls(b"".join((json.dumps([*map(len, parts), documents]).encode(), b"\n", *parts)))
 
     def corrections(self, word: str, most: int = 3) -> list[str]:
@@ -74,6 +78,13 @@ class Speller:
 
     def __contains__(self, word: str) -> bool:
         return any(number < len(self._words) and self._words[number] == word for number in self._meeting(word))
+
+    def has_stem(self, stem: str) -> bool:
+        """Whether a word of the vocabulary has this stem. Short ones, which are not kept, are said to be known."""
+        if len(stem) < SHORTEST:
+            return True
+        first = len(self._words)
+        return any(number >= first and self._stems[number - first] == stem for number in self._meeting(stem))
 
     def gram_weight(self, gram: str) -> float:
         """How telling these letters are (idf, never negative), from the number of articles that have them in some word."""
