@@ -39,8 +39,10 @@ def all_dry_runs() -> str:
 
 @bp.get("/dry-runs/new")
 def new_dry_run() -> Response:
-    """The form for one queue, filled with what is in force now."""
+    """The form for one queue, filled with what is in force now; without a queue, where one is chosen."""
     word = request.args.get("queue", "")
+    if not word:
+        return web.see("/dry-runs")
     return _form(find(Queue, int(word) if word.isdigit() and len(word) < 10 else 0))
 
 

@@ -58,7 +58,7 @@ def test_what_waits_names_each_member_with_the_rule_of_this_moment(desk: TestDes
     ticket = people.writes(company.carol, inbox=company.mail)
     desk.work()
     shown = page(desk, company.dana, ticket)
-    assert "Why is it still waiting?" in shown and "It is first in line." in shown
+    assert "Why is it still waiting?" in shown and "at this moment. It is first in line." in shown
     assert "has no room: 0 of 0 are taken, and it takes 1" in shown and "is offline" in shown
     with db.transaction() as session:
         session.get_one(AgentProfile, company.bob).capacity = 5
