@@ -1,6 +1,6 @@
 """Work that failed: what an administrator sees of the deliveries, and decides about those that were given up.
 
-A delivery that failed is tried again with growing pauses (`worker.backoff`); after its last try it is parked here until somebody says
+A delivery that failed is tried again with growing pauses (`deliveries.backoff`); after its last try it is parked here until somebody says
 "again" or "never mind". Both are recorded.
 """
 

@@ -77,14 +77,14 @@ class Parts:
 
 def start_parts(app: Any, settings: Settings, *, mail: bool) -> Parts:
     """Start what runs beside the pages in a web process."""
-    from helpdesk import live, tasks, worker
+    from helpdesk import deliveries, live, tasks, worker
     from helpdesk.kb import search
 
     parts = Parts()
     search.prepare(app)
     celery = tasks.make_celery(app)
     if settings.embedded:
-        worker.release_leases()
+        deliveries.release_leases()
     clerk = worker.Clerk(tasks.hand_over(celery))
     worker.employ(clerk)
     clerk.start()

@@ -17,7 +17,7 @@ from celery.beat import Service
 from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 from flask import Flask
 
-from helpdesk import db, worker
+from helpdesk import db, deliveries, worker
 from helpdesk.config import Settings
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def _housekeeping() -> None:
     from helpdesk.tickets import surveys
     from helpdesk.tickets.models import SavedForm
 
-    worker.purge()
+    deliveries.purge()
     now = clock.now()
     with db.transaction():
         surveys.round_of_questions()

@@ -5,35 +5,30 @@
 - io and heavy lanes: Celery tasks (in threads of the server when embedded, worker processes when scaled);
 - later: a timer in every process sleeps until the earliest `due_at`; Celery beat's sweep only repairs what a dead process left.
 
-A delivery is claimed by conditional UPDATE under a numbered lease. A reaction's effects and its done mark commit together, and only if the
-claim's number is still ours, so a worker that overslept its lease cannot do the work twice. On PostgreSQL the claim commits first; on
+A delivery is claimed under a numbered lease (`helpdesk.deliveries`). A reaction's effects and its done mark commit together, and only if
+the claim's number is still ours, so a worker that overslept its lease cannot do the work twice. On PostgreSQL the claim commits first; on
 SQLite, where nobody else can write meanwhile, claim and effects share a transaction.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import lru_cache, partial
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Table, bindparam, func, literal, or_, select, union_all, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import OperationalError
 
-from helpdesk import clock, db, events
+from helpdesk import clock, db, deliveries, events
+from helpdesk.deliveries import LANES, LeaseLost
 from helpdesk.events import LATER, Delivery, Event, Fact, Outside
 
 log = logging.getLogger(__name__)
 
 BATCH = 50
-#: How long a claim lasts before its delivery runs; one that waits on the network then asks for more (`Outside.patience`). Short, because
-#: what a killed process had claimed rests until then.
-LEASE = timedelta(seconds=30)
-LANES = ("hot", "io", "heavy")
 #: How long deliveries share one transaction on SQLite: its end costs a flush of the disk, its length makes everybody else wait.
 TOGETHER_S = 0.01
 #: How long the timer sleeps at most: also the longest a delivery written by a process that died before its nudge can wait.
@@ -70,7 +65,7 @@ def _together(lane: str, limit: int) -> tuple[int, bool]:
         while True:
             if ran == limit or (ran and time.monotonic() - begun > TOGETHER_S):
                 return ran, True
-            taken = _take(lane)
+            taken = deliveries.take(lane)
             if taken is None:
                 return ran, False
             ran += 1
@@ -81,45 +76,13 @@ def _together(lane: str, limit: int) -> tuple[int, bool]:
                 raise  # the database itself: nothing of this can be kept
             except Exception as failure:
                 log.exception("delivery %s failed", taken.id)
-                _put_back_here(taken.id, taken.claim, failure)
+                deliveries.put_back(taken.id, taken.claim, failure)
+                db.after_commit(_look_later)
                 continue
             if step is not None:
                 break
     _finish(taken.id, taken.claim, step)
     return ran, True
-
-
-def _take(lane: str) -> Any:
-    """Claim the next due row: (id, claim, event_id, reaction), or None."""
-    now = clock.now()
-    return db.session().connection().execute(_taking(tuple(events.reactions())), {"of": lane, "now": now, "until": now + LEASE}).first()
-
-
-@lru_cache(maxsize=8)
-def _taking(known: tuple[str, ...]) -> Any:
-    """The statement that claims, built once."""
-    table = cast(Table, Delivery.__table__)
-    row = table.c
-    next_one = (
-        select(row.id)
-        .where(
-            row.lane == bindparam("of"),
-            row.done_at.is_(None),
-            row.parked_at.is_(None),
-            row.due_at <= bindparam("now", type_=db.UtcDateTime),
-            or_(row.claimed_until.is_(None), row.claimed_until < bindparam("now", type_=db.UtcDateTime)),
-            or_(*(row.reaction == name for name in known)),
-        )
-        .order_by(row.due_at, row.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    return (
-        update(table)
-        .where(row.id == next_one)
-        .values(claim=row.claim + 1, claimed_until=bindparam("until", type_=db.UtcDateTime), attempts=row.attempts + 1)
-        .returning(row.id, row.claim, row.event_id, row.reaction)
-    )
 
 
 def _react(row: Any) -> Outside | None:
@@ -129,9 +92,9 @@ def _react(row: Any) -> Outside | None:
     stored = db.session().scalar(_EVENT, {"id": row.event_id}) if row.event_id else None
     step = events.reactions()[row.reaction].run(events.fact_of(stored) if stored is not None else None)
     if step is None:
-        _done(row.id, row.claim)
+        deliveries.done(row.id, row.claim)
     else:
-        _hold(row.id, row.claim, step.patience)
+        deliveries.hold(row.id, row.claim, step.patience)
     return step
 
 
@@ -143,47 +106,11 @@ _EVENT = select(Event).where(Event.id == bindparam("id"))
 
 def _apart(lane: str, limit: int) -> tuple[int, bool]:
     """Claim up to `limit` due deliveries, then run each in a transaction of its own: (how many, whether there may be more)."""
-    claimed = _claim(lane, limit)
+    claimed = deliveries.claim(lane, limit)
     for delivery_id, claim in claimed:
         _run(delivery_id, claim)
         time.sleep(0)
     return len(claimed), len(claimed) == limit
-
-
-def _claim(lane: str, limit: int) -> list[tuple[int, int]]:
-    """Take up to `limit` due rows whose reaction this process knows: [(id, claim number)]."""
-    now = clock.now()
-    with db.transaction() as session:
-        free = (
-            select(Delivery.id)
-            .where(
-                Delivery.lane == lane,
-                Delivery.done_at.is_(None),
-                Delivery.parked_at.is_(None),
-                Delivery.due_at <= now,
-                or_(Delivery.claimed_until.is_(None), Delivery.claimed_until < now),
-                Delivery.reaction.in_(list(events.reactions())),
-            )
-            .order_by(Delivery.due_at, Delivery.id)
-            .limit(limit)
-        )
-        if session.get_bind().dialect.name == "postgresql":
-            free = free.with_for_update(skip_locked=True)
-        ids = list(session.scalars(free))
-        if not ids:
-            return []
-        taken = session.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(ids))
-            .values(
-                claim=Delivery.claim + 1,
-                claimed_until=now + LEASE,
-                attempts=Delivery.attempts + 1,
-            )
-            .returning(Delivery.id, Delivery.claim),
-            execution_options={"synchronize_session": False},
-        )
-        return sorted((row.id, row.claim) for row in taken)
 
 
 def _run(delivery_id: int, claim: int) -> None:
@@ -191,9 +118,9 @@ def _run(delivery_id: int, claim: int) -> None:
         with db.transaction() as session:
             row = session.get(Delivery, delivery_id)
             if row is None or row.claim != claim or row.done_at is not None:
-                raise _LeaseLost
+                raise LeaseLost
             step = _react(row)
-    except _LeaseLost:
+    except LeaseLost:
         log.info("delivery %s was taken over by another worker", delivery_id)
     except Exception as failure:
         log.exception("delivery %s failed", delivery_id)
@@ -212,74 +139,26 @@ def _finish(delivery_id: int, claim: int, step: Outside) -> None:
             result = failure
         with db.transaction():
             step.then(result)
-            _done(delivery_id, claim)
-    except _LeaseLost:
+            deliveries.done(delivery_id, claim)
+    except LeaseLost:
         log.info("delivery %s was taken over by another worker", delivery_id)
     except Exception as failure:
         log.exception("delivery %s failed", delivery_id)
         _put_back(delivery_id, claim, failure)
 
 
-class _LeaseLost(Exception):
-    pass
-
-
-def _hold(delivery_id: int, claim: int, patience: timedelta) -> None:
-    """Keep the claim while the network is waited for."""
-    kept = db.session().execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.claim == claim, Delivery.done_at.is_(None))
-        .values(claimed_until=clock.now() + patience),
-        execution_options={"synchronize_session": False},
-    )
-    if kept.rowcount != 1:  # type: ignore[attr-defined]
-        raise _LeaseLost
-
-
-def _done(delivery_id: int, claim: int) -> None:
-    kept = db.session().execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.claim == claim, Delivery.done_at.is_(None))
-        .values(done_at=clock.now(), claimed_until=None, error=""),
-        execution_options={"synchronize_session": False},
-    )
-    if kept.rowcount != 1:  # type: ignore[attr-defined]
-        raise _LeaseLost
-
-
 def _put_back(delivery_id: int, claim: int, failure: Exception) -> None:
     """Free the row for a later try, or park it where an administrator sees it. A newer row of the same key makes this one superfluous."""
     try:
         with db.transaction():
-            _put_back_here(delivery_id, claim, failure)
+            deliveries.put_back(delivery_id, claim, failure)
+            db.after_commit(_look_later)
     except Exception:
         log.exception("delivery %s could not be put back; its lease will run out", delivery_id)
 
 
-def _put_back_here(delivery_id: int, claim: int, failure: Exception) -> None:
-    try:
-        with db.part():
-            row = db.session().get(Delivery, delivery_id)
-            if row is None or row.claim != claim or row.done_at is not None:
-                return
-            known = events.reactions().get(row.reaction)
-            row.error = f"{type(failure).__name__}: {failure}"[:2000]
-            row.claimed_until = None
-            if row.attempts >= (known.attempts if known else 12):
-                row.parked_at = clock.now()
-            else:
-                row.due_at = clock.now() + backoff(row.attempts)
-        db.after_commit(lambda: nudge({LATER}))
-    except IntegrityError:
-        db.session().execute(
-            update(Delivery).where(Delivery.id == delivery_id, Delivery.claim == claim).values(done_at=clock.now(), claimed_until=None)
-        )
-
-
-def backoff(attempts: int) -> timedelta:
-    """Pause before the next try: 2 s doubling up to an hour, a tenth of it random so that failures do not march in step."""
-    seconds = min(3600.0, 2.0 ** min(attempts, 12))
-    return timedelta(seconds=seconds * random.uniform(0.95, 1.05))
+def _look_later() -> None:
+    nudge({LATER})
 
 
 def retry(delivery_id: int) -> None:
@@ -290,54 +169,6 @@ def retry(delivery_id: int) -> None:
         .values(parked_at=None, attempts=0, due_at=clock.now(), claimed_until=None)
     )
     db.after_commit(lambda: nudge({*LANES}))
-
-
-def release_leases() -> int:
-    """Embedded, at the start: whoever held a claim is dead, so nothing has to wait for its end. How many were freed."""
-    with db.transaction() as session:
-        freed = session.execute(
-            update(Delivery).where(Delivery.done_at.is_(None), Delivery.claimed_until > clock.now()).values(claimed_until=clock.now()),
-            execution_options={"synchronize_session": False},
-        )
-        return int(freed.rowcount)  # type: ignore[attr-defined]
-
-
-def purge(older_than: timedelta = timedelta(days=1)) -> int:
-    """Remove deliveries done long ago, a thousand at a time; how many went."""
-    gone = 0
-    while True:
-        with db.transaction() as session:
-            ids = list(session.scalars(select(Delivery.id).where(Delivery.done_at < clock.now() - older_than).limit(1000)))
-            if ids:
-                session.query(Delivery).where(Delivery.id.in_(ids)).delete(synchronize_session=False)
-        gone += len(ids)
-        if len(ids) < 1000:
-            return gone
-
-
-def earliest_due() -> dict[str, datetime]:
-    """When the next delivery of each lane wants to run, or a lease runs out; lanes without any are left out."""
-    found: dict[str, datetime] = {}
-    with db.read() as session:
-        for lane, due in session.connection().execute(_EARLIEST):
-            if due is not None and (lane not in found or due < found[lane]):
-                found[lane] = due
-    return found
-
-
-def _earliest() -> Any:
-    """One statement, each part of which reads the head of an index."""
-    row = Delivery.__table__.c
-    live = (row.done_at.is_(None), row.parked_at.is_(None))
-    unclaimed = [
-        select(literal(lane).label("lane"), func.min(row.due_at).label("due")).where(row.lane == lane, row.claimed_until.is_(None), *live)
-        for lane in LANES
-    ]
-    leases = select(row.lane, func.min(row.claimed_until)).where(row.claimed_until.is_not(None), *live).group_by(row.lane)
-    return union_all(*unclaimed, leases)
-
-
-_EARLIEST = _earliest()
 
 
 # --- waking --------------------------------------------------------------------------------------------------------------------------
@@ -417,7 +248,7 @@ class Clerk:
 
     def _look(self) -> float:
         pause = LONGEST_SLEEP_S
-        for name, due in earliest_due().items():
+        for name, due in deliveries.earliest_due().items():
             lane = self._lanes[name]
             wait = (due - clock.now()).total_seconds()
             if wait <= 0:

@@ -69,9 +69,9 @@ def test_a_crash_at_this_step_loses_nothing_and_doubles_nothing(environ: dict[st
     crash = subprocess.run([*command, *map(str, paths)], env={**environ, "HELPDESK_TEST_KILL_AT": f"{step}:{time_}"}, timeout=60)
     assert crash.returncode == -signal.SIGKILL, "the step was reached"
     # Its leases run out: the desk that comes next is alone, and releases them as its start does.
-    from helpdesk import worker
+    from helpdesk import deliveries
 
-    worker.release_leases()
+    deliveries.release_leases()
     rest = [str(path) for path in paths if not Path(f"{path}.safe").exists()]
     assert subprocess.run([*command, *rest], env=environ, timeout=60).returncode == 0
     with db.read() as session:

@@ -18,11 +18,11 @@ from helpdesk.channels.email import compose, handover, inboxes, marks, out, repo
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.fates import tell_message
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
+from helpdesk.deliveries import backoff
 from helpdesk.errors import Unavailable
 from helpdesk.events import Outside, reaction, record
 from helpdesk.preferences import preferences
 from helpdesk.tickets.models import DeliveryState, Inbox, Message
-from helpdesk.worker import backoff
 
 NO_SERVER = "No mail server is set up; the mail waits here."
 UNREADABLE = "The address of the inbox's mail server can no longer be read: enter it again. The mail waits here."

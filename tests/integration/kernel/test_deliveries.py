@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from helpdesk import catalog, clock, db, events, worker
+from helpdesk import catalog, clock, db, deliveries, events, worker
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.catalog import ArticleWithdrawn, SettingsChanged
 from helpdesk.events import Delivery, Event, Outside, fact_of, reaction, record
@@ -115,7 +115,7 @@ def test_a_dead_workers_claim_runs_out_and_another_does_the_work(desk: TestDesk,
         answers.append(fact)
 
     happen()
-    [(delivery, claim)] = [pair for pair in worker._claim("hot", 10) if pair]
+    [(delivery, claim)] = [pair for pair in deliveries.claim("hot", 10) if pair]
     desk.work()
     assert answers == []  # claimed by somebody who may still be alive
     stopped.move(minutes=2)
@@ -183,7 +183,7 @@ def test_what_was_done_long_ago_is_purged(desk: TestDesk, stopped: clock.Hand) -
     people.writes(desk.people.carol, inbox=desk.people.mail)
     desk.work()
     stopped.move(days=2)
-    assert worker.purge() > 0
+    assert deliveries.purge() > 0
     with db.read() as session:
         assert session.scalar(select(func.count()).select_from(Delivery).where(Delivery.done_at.is_not(None))) == 0
 
