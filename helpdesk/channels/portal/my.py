@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +14,12 @@ from sqlalchemy import select, tuple_
 from helpdesk import clock, db, live, web
 from helpdesk.actor import Actor
 from helpdesk.auth import User
-from helpdesk.catalog import ContactChanged
 from helpdesk.channels.portal import bp, forms, line, own_data, visits
 from helpdesk.channels.portal.requests import portal_inbox
 from helpdesk.channels.portal.visits import Visit
-from helpdesk.crm import contacts, editing
+from helpdesk.crm import contacts, editing, history
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
 from helpdesk.errors import Forbidden, Invalid, NotFound, NotSignedIn
-from helpdesk.events import record
 from helpdesk.tickets import intake, plain, policy, queries, search
 from helpdesk.tickets.models import UNSOLVED, Channel, Status, Ticket
 from helpdesk.tickets.topics import asking
@@ -38,6 +37,9 @@ ORDER_WORDS = {
     "newest": lazy_gettext("Newest first"),
     "oldest": lazy_gettext("Oldest first"),
 }
+#: How customers may ask to be reached; a wish for those who answer.
+CHANNELS = {"email": lazy_gettext("By e-mail"), "phone": lazy_gettext("By phone"), "chat": lazy_gettext("In a chat")}
+_HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 #: Words in the address that narrow or order the list; paging keeps them.
 KEPT = ("q", "state", "whose", "sort", "topic", "person")
 
@@ -161,7 +163,7 @@ def my_profile() -> Response:
 
 @bp.post("/my/profile")
 def change_my_profile() -> Response:
-    """Name, language and time zone, on the customer and on their account alike."""
+    """Name, language and time zone, on the customer and on their account alike; and how and when they like to be reached."""
     me = _me()
     by = web.current_actor()
     try:
@@ -171,19 +173,36 @@ def change_my_profile() -> Response:
             raise Invalid(fields={"language": _("Please choose one of the list.")})
         if zone and not plain.is_zone(zone):
             raise Invalid(fields={"time_zone": _("Please choose one of the list.")})
+        channel = request.form.get("preferred_channel", "")
+        if channel not in ("", *CHANNELS):
+            raise Invalid(fields={"preferred_channel": _("Please choose one of the list.")})
+        hours = {name: _hour(name) for name in ("reach_from", "reach_until")}
     except Invalid as wrong:
         return _profile(me, wrong=wrong)
+    wishes = {"time_zone": zone, "preferred_channel": channel, "survey_allowed": bool(request.form.get("surveys")), **hours}
     editing.rename(me, name, by=by)
     editing.speak(me, language, by=by)
-    for column, value in (("time_zone", zone), ("survey_allowed", bool(request.form.get("surveys")))):
-        if getattr(me, column) != value:
-            setattr(me, column, value)
-            record(ContactChanged(me.id, by, (column,)))
+    history.change(me, wishes, by=by)
     user = db.session().get_one(User, web.principal().user_id)
     user.name, user.language, user.time_zone = me.name, language, zone
     session.pop("lang", None)
     flash(_("Saved."))
     return web.see(url_for("portal.my_profile"))
+
+
+def _hour(name: str) -> str:
+    """A time of day as HH:MM; empty for any. Raises Invalid."""
+    text = request.form.get(name, "").strip()[:5]
+    if text and not _HOUR.fullmatch(text):
+        raise Invalid(fields={name: _("Please give a time such as 09:00.")})
+    return text
+
+
+@bp.get("/my/data")
+def my_data_page() -> Response:
+    """Everything the desk keeps about this person, to read."""
+    me = _me()
+    return make_response(render_template("portal/data.html", me=me, data=own_data.export(me)))
 
 
 @bp.get("/my/data.json")
@@ -254,7 +273,7 @@ def _profile(me: Contact, *, wrong: Invalid | None = None) -> Response:
     session_ = db.session()
     mails = session_.scalars(select(Identity.value).where(Identity.contact_id.in_(_ids(me)), Identity.kind == IdentityKind.EMAIL))
     organization = session_.get(Organization, me.organization_id) if me.organization_id else None
-    values: dict[str, Any] = {"me": me, "mails": list(mails), "organization": organization}
+    values: dict[str, Any] = {"me": me, "mails": list(mails), "organization": organization, "channels": list(CHANNELS.items())}
     errors = wrong.fields if wrong is not None else {}
     html = render_template("portal/profile.html", **values, errors=errors, form=request.form, zones=plain.zones())
     return make_response(html, wrong.status if wrong is not None else 200)

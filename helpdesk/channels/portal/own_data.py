@@ -12,6 +12,7 @@ from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact, Identity, Interaction, Order, Organization, Rating
 from helpdesk.tickets import plain
 from helpdesk.tickets.models import Message, Ticket
+from helpdesk.tickets.topics import asking
 
 
 def export(me: Contact) -> dict[str, Any]:
@@ -33,6 +34,9 @@ def export(me: Contact) -> dict[str, Any]:
             "company": organization.name if organization else None,
             "known_since": me.created_at.isoformat(),
             "surveys_allowed": me.survey_allowed,
+            "reach_by": me.preferred_channel,
+            "reach_from": me.reach_from,
+            "reach_until": me.reach_until,
         },
         "addresses": [
             {"kind": row.kind, "value": row.value, "verified_at": _time(row.verified_at)}
@@ -80,6 +84,7 @@ def _requests(ids: list[int]) -> list[dict[str, Any]]:
             "status": ticket.status,
             "opened_at": ticket.opened_at.isoformat(),
             "solved_at": _time(ticket.solved_at),
+            "form": [{"label": one.label, "value": one.words} for one in asking.answered(ticket)] if ticket.id in own else [],
             "messages": messages[ticket.id],
         }
         for ticket in tickets

@@ -129,7 +129,7 @@ def words_of(field: Field, held: Any) -> str:
         except ValueError:
             return held
     if field.kind is Kind.NUMBER and isinstance(held, int | float):
-        return str(format_decimal(held))
+        return str(format_decimal(held, format="0.######"))  # ungrouped: it may be the number of an order
     return text_of(field, held)
 
 

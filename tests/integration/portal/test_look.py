@@ -78,7 +78,7 @@ def test_colours_come_as_a_stylesheet_and_the_policy_needs_no_exception(desk: Te
 def test_the_preview_follows_what_is_typed_and_says_what_was_corrected(desk: TestDesk) -> None:
     ada = Browser(desk, desk.people.ada)
     shown = ada.send(f"{LOOK}/preview", page=LOOK, **WORDS)
-    assert "would be hard to read on white" in shown.text and "accent=%23ffcc00" in shown.text
+    assert "would be hard to read on light grounds" in shown.text and "accent=%23ffcc00" in shown.text
     assert "easy to read" in ada.send(f"{LOOK}/preview", page=LOOK, **{**WORDS, "accent": "#1f5fd6"}).text
     css = ada.open("/admin/portal/look.css?accent=%23ffcc00&header=%23000000;}body{display:none").text
     assert css.startswith(".brand-preview {") and "body" not in css

@@ -139,7 +139,7 @@ def test_asking_to_be_erased_is_one_request_a_day_that_a_person_handles(desk: Te
         assert [ticket.subject for ticket in session.scalars(select(Ticket))] == ["Erase my data"]
 
 
-@pytest.mark.parametrize("path", ["/my", "/my/profile", "/my/data.json"])
+@pytest.mark.parametrize("path", ["/my", "/my/profile", "/my/data", "/my/data.json"])
 def test_an_agents_account_gets_nothing_of_a_customers_pages(desk: TestDesk, path: str) -> None:
     assert desk.client(desk.people.bob).get(path).status_code == 404
 
@@ -200,3 +200,33 @@ def test_the_page_says_when_the_promised_time_stands_still_and_when_we_are_back(
         lifecycle.set_status(session.get_one(Ticket, ticket.id), Status.PENDING, by=Actor("user", desk.people.alice))
     paused = carol.get(f"/my/requests/{ticket.number}").text
     assert "Until you answer, the time that we promised does not run." in paused and "We will answer by" not in paused
+
+
+def test_how_and_when_carol_likes_to_be_reached_is_hers_to_say_and_nonsense_is_refused(desk: TestDesk) -> None:
+    carol = desk.client(account(desk.people.carol))
+    sent = {"csrf_token": token(carol), "name": "Carol Jones", "preferred_channel": "phone", "reach_from": "09:00", "reach_until": "17:30"}
+    for wrong in ({"preferred_channel": "pigeon"}, {"reach_from": "25:00"}, {"reach_until": "soon"}):
+        refused = carol.post("/my/profile", data={**sent, **wrong})
+        assert refused.status_code == 422 and "field-error" in refused.text
+    assert carol.post("/my/profile", data=sent).status_code == 303
+    with db.read() as session:
+        me = session.get_one(Contact, desk.people.carol)
+        assert (me.preferred_channel, me.reach_from, me.reach_until) == ("phone", "09:00", "17:30")
+
+
+def test_the_page_of_own_data_shows_what_the_file_holds_and_nothing_of_others(desk: TestDesk, stopped: clock.Hand) -> None:
+    ticket = people.writes(desk.people.carol, "My canary is yellow.", inbox=desk.people.portal)
+    people.writes(desk.people.oleg, "Olegs canary is red.", inbox=desk.people.portal)
+    with db.transaction() as session:
+        thread.note(session.get_one(Ticket, ticket.id), "A note canary.", by=Actor("user", desk.people.alice))
+    page = desk.client(account(desk.people.carol)).get("/my/data").text
+    assert "My canary is yellow." in page and "carol@customer.example" in page
+    assert "note canary" not in page and "red" not in re.sub(r"<[^>]+>", "", page)
+    assert desk.client().get("/my/data").status_code == 303
+
+
+def test_the_start_page_tells_search_engines_its_languages(desk: TestDesk) -> None:
+    page = desk.client().get("/?lang=ru").text
+    assert '<link rel="canonical" href="http://localhost/?lang=ru">' in page
+    assert '<link rel="alternate" hreflang="en" href="http://localhost/?lang=en">' in page
+    assert "<loc>http://localhost/?lang=en</loc>" in desk.client().get("/sitemap.xml").text

@@ -52,7 +52,7 @@ class Kept {
       if (field.value || !kept.words[field.name]) continue;
       field.value = kept.words[field.name];
       if (!field.value) continue;  // a choice that is offered no longer
-      field.dispatchEvent(new Event('change', { bubbles: true }));
+      setTimeout(() => field.dispatchEvent(new Event('change', { bubbles: true })));  // once htmx listens: a topic brings its fields
       isBack = true;
     }
     const place = this.form.querySelector('[data-keep-state]');
