@@ -51,6 +51,8 @@ BLUEPRINTS = (
     "helpdesk.agents.habits",
     "helpdesk.agents.admin",
     "helpdesk.crm.views",
+    "helpdesk.crm.feeling_views",
+    "helpdesk.agents.worth.views",
     "helpdesk.channels.email.views",
     "helpdesk.channels.email.public",
     "helpdesk.channels.email.text_views",

@@ -109,7 +109,7 @@ def _worth(row: CustomerValue, latest: ValueRun) -> Worth:
 def _on_the_page(who: Principal, contacts: Collection[int]) -> dict[str, Any]:
     """The part of a customer's page; empty for who may not see it, and on pages about several people."""
     ids = list(contacts)
-    if not ids or not policy.may_see_value(who) or len(set(people.group(ids[0]))) != len(ids):
+    if not ids or not policy.may_see_value(who) or set(people.group(ids[0])) != set(ids):
         return {"shown": False}
     return {"shown": True, "worth": of(ids), "words": worth_words.names(), "restless": restless}
 

@@ -43,6 +43,7 @@ CUSTOMERS.append("portal.my_questions")
 STAFF = """
     agents.* deeds.* shift.* scheduled.* wishes.* undelivered.* habits.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
+STAFF += ["care.calls", "care.settle_call", "care.give_call", "care.owe_call"]
 #: For supervisors and administrators.
 LEADS = "wallboard.* leading.* email.* admin.start".split()
 #: Lists coming in and going out are theirs unless the desk's preferences say otherwise (tested with the customers).
@@ -50,6 +51,7 @@ LEADS += """
     crm.imports crm.upload_import crm.show_import crm.configure_import crm.stop_import crm.undo_import crm.import_faults
     crm.export_customers crm.export_organizations crm.export_purchases crm.seek_duplicates
 """.split()
+LEADS += ["care.satisfaction", "care.reason", "care.plan_action", "care.settle_action", "worth.retention", "worth.model", "worth.compute_now"]
 #: For administrators; supervisors may look at some of it.
 ADMINS = "mail_texts.* mail_accounts.* portal_setup.* admin.*".split()
 #: Programs with a token; sessions do not count here.
