@@ -77,6 +77,7 @@ def add(
         decision=decision.strip()[:LONGEST],
         next_step=" ".join(next_step.split())[:300],
         next_at=next_at,
+        next_who_id=by.user_id if next_at is not None else None,
         duration_s=minutes * 60 if minutes is not None else None,
         external_id=_stored(contact, key) if key else None,
     )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
@@ -16,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
 from helpdesk import clock, db, web
 from helpdesk.auth import STAFF, Principal, User
 from helpdesk.crm import contacts as people
-from helpdesk.crm import policy, profile, satisfaction
+from helpdesk.crm import policy, profile, satisfaction, segments
 from helpdesk.crm.figures import Figure
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Interaction, Membership, Order, OrderLine, Organization, Rating
 from helpdesk.errors import NotFound
@@ -40,6 +41,7 @@ class Wanted:
     q: str = ""
     organization_id: int | None = None
     sort: str = "last"
+    segment: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def page(who: Principal, wanted: Wanted, *, cursor: str | None = None, limit: in
         found = found.where(Contact.organization_id == wanted.organization_id)
     if wanted.q:
         found = found.where(matching(wanted.q))
+    if wanted.segment is not None:
+        found = found.where(segments.condition(who, wanted.segment))
     if wanted.sort == "name":
         if place := web.uncursor(cursor, str, int):
             found = found.where(or_(Contact.name > place[0], and_(Contact.name == place[0], Contact.id > place[1])))
@@ -208,7 +212,10 @@ def kinds(contacts: Collection[int]) -> dict[str, int]:
 def next_steps(contacts: Collection[int]) -> list[Interaction]:
     """What was promised: to come, or past for no longer than a month."""
     found = select(Interaction).where(
-        Interaction.contact_id.in_(contacts), Interaction.next_at.is_not(None), Interaction.next_at > clock.now() - OVERDUE
+        Interaction.contact_id.in_(contacts),
+        Interaction.next_at.is_not(None),
+        Interaction.next_at > clock.now() - OVERDUE,
+        Interaction.next_done_at.is_(None),
     )
     return list(db.session().scalars(found.order_by(Interaction.next_at, Interaction.id).limit(10)))
 

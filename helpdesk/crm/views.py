@@ -17,7 +17,21 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from helpdesk import clock, db, web
-from helpdesk.crm import addresses, beside, contacts, duplicates, editing, fields, forms, history, interactions, policy, queries, words
+from helpdesk.crm import (
+    addresses,
+    beside,
+    contacts,
+    duplicates,
+    editing,
+    fields,
+    forms,
+    history,
+    interactions,
+    policy,
+    promises,
+    queries,
+    words,
+)
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Membership, Organization
 from helpdesk.errors import Conflict, Invalid, NotFound, Words
 from helpdesk.preferences import preferences
@@ -33,9 +47,14 @@ def _colleagues_only() -> None:
 @bp.context_processor
 def _words() -> dict[str, Any]:
     names = ("KINDS", "KIND", "KIND_ICONS", "LANGUAGE", "ORDER", "ORGANIZATION", "FORMULAS", "LIFECYCLE", "CHANNEL", "REASONS", "FIELDS")
+    return {"field_name": words.field, **{name: getattr(words, name) for name in names}}
+
+
+@bp.app_context_processor
+def _asked() -> dict[str, Any]:
+    """Questions that the tabs of every page about customers ask."""
     who = web.principal()
-    asked = {"may_import": lambda: policy.may_import(who), "may_export": lambda: policy.may_export(who)}
-    return {**asked, "field_name": words.field, **{name: getattr(words, name) for name in names}}
+    return {"may_import": lambda: policy.may_import(who), "may_export": lambda: policy.may_export(who)}
 
 
 # --- the list ------------------------------------------------------------------------------------------------------------
@@ -201,6 +220,7 @@ def _whole_of(contact: Contact) -> dict[str, Any]:
         "others": queries.colleagues_of(who, contact),
         "parts": beside.parts(who, ids),
         "likely": _likely(contact),
+        "word": promises.record_of(ids),
         "own": [
             (fields.label_of(one), fields.shown("contact", one.key, contact.custom[one.key]))
             for one in fields.defined("contact")
@@ -344,5 +364,5 @@ def _stamp(contact: Contact) -> str:
 
 
 # The views of the one base's order, of lists going in and out, and of segments hang themselves on `bp`.
-from helpdesk.crm import merge_views  # noqa: E402, F401
+from helpdesk.crm import merge_views, promise_views, segment_views  # noqa: E402, F401
 from helpdesk.crm.exchange import views as exchange_views  # noqa: E402, F401

@@ -49,7 +49,7 @@ LEADS = "wallboard.* leading.* email.* admin.start".split()
 #: Lists coming in and going out are theirs unless the desk's preferences say otherwise (tested with the customers).
 LEADS += """
     crm.imports crm.upload_import crm.show_import crm.configure_import crm.stop_import crm.undo_import crm.import_faults
-    crm.export_customers crm.export_organizations crm.export_purchases crm.seek_duplicates
+    crm.export_customers crm.export_organizations crm.export_purchases crm.seek_duplicates crm.hand_over_page crm.hand_over
 """.split()
 LEADS += ["care.satisfaction", "care.reason", "care.plan_action", "care.settle_action", "worth.retention", "worth.model", "worth.compute_now"]
 #: For administrators; supervisors may look at some of it.

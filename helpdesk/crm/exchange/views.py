@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from flask import Response as FlaskResponse
@@ -14,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from helpdesk import clock, db, files, web
 from helpdesk.catalog import ListExported
-from helpdesk.crm import forms, policy, queries
+from helpdesk.crm import forms, policy, queries, segments
 from helpdesk.crm.base_models import Import, ImportRow
 from helpdesk.crm.exchange import columns, exporting, importing, reading
 from helpdesk.crm.views import bp
@@ -108,6 +109,10 @@ def import_faults(run_id: int) -> Response:
 def export_customers() -> Response:
     """The customers of the list as CSV or Excel."""
     wanted = queries.Wanted(q=request.form.get("q", "")[:200], organization_id=forms.whole(request.form.get("organization", "")))
+    segment_id = forms.whole(request.form.get("segment", ""))
+    if segment_id is not None:
+        with db.read():
+            wanted = replace(wanted, segment=segments.find(web.principal(), segment_id).conditions)
     return _export(lambda: exporting.customers(web.principal(), wanted))
 
 
