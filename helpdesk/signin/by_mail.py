@@ -17,7 +17,7 @@ from helpdesk.auth import User
 from helpdesk.catalog import LinkRequested, PasswordChanged
 from helpdesk.errors import Invalid
 from helpdesk.events import record
-from helpdesk.signin import bp, entry
+from helpdesk.signin import bp, customers, entry
 
 #: How long each kind of link works.
 VALID = {"invite": timedelta(days=7), "reset": timedelta(hours=1), "signin": timedelta(minutes=15)}
@@ -58,7 +58,7 @@ def _ask(purpose: str) -> Response:
     if not account:
         return _ask_page(purpose, _("Please enter your e-mail address."), 422)
     entry.begin_try(account, kind="link:")
-    user = entry.known(account)
+    user = entry.known(account) or (customers.account_for(account) if purpose == "signin" else None)
     record(LinkRequested(user.id if user is not None and user.active else None, purpose, Actor("link", via="page")))
     return make_response(render_template("signin/sent.html", purpose=purpose, email=account))
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from helpdesk import clock, db
+from helpdesk import auth, clock, db
 from helpdesk.actor import SYSTEM, Actor
+from helpdesk.auth import Role, User
 from helpdesk.crm import contacts
-from helpdesk.crm.models import Contact, Membership
+from helpdesk.crm.models import Contact, Identity, Membership
 from helpdesk.events import Event
 from helpdesk.tickets import calendars, lifecycle, thread
 from helpdesk.tickets.models import Queue, Status, Ticket
@@ -19,7 +21,7 @@ from helpdesk.tickets.topics import editing
 from helpdesk.tickets.topics.editing import TopicShape
 from tests import people
 from tests.desks import TestDesk
-from tests.integration.portal.visitors import account, token
+from tests.integration.portal.visitors import account, hidden, token
 
 
 def at_one_company(*people_ids: int, sees_all: int) -> int:
@@ -230,3 +232,35 @@ def test_the_start_page_tells_search_engines_its_languages(desk: TestDesk) -> No
     assert '<link rel="canonical" href="http://localhost/?lang=ru">' in page
     assert '<link rel="alternate" hreflang="en" href="http://localhost/?lang=en">' in page
     assert "<loc>http://localhost/?lang=en</loc>" in desk.client().get("/sitemap.xml").text
+
+
+def test_a_customer_who_only_ever_wrote_signs_in_by_a_link_to_their_own_address(desk: TestDesk) -> None:
+    ticket = people.writes(desk.people.carol, inbox=desk.people.portal, subject="Carol asks")
+    visitor = desk.client()
+    for _ in range(2):
+        answer = visitor.post("/sign-in/link", data={"csrf_token": token(visitor), "email": "Carol@Customer.example"})
+        assert answer.status_code == 200
+    with db.transaction() as session:
+        (made,) = session.scalars(select(User).where(User.contact_id == desk.people.carol))
+        assert (made.email, made.role, made.password, made.name) == ("carol@customer.example", Role.CUSTOMER, None, "Carol Jones")
+        link = "/sign-in/link/" + auth.issue_link(made, "signin", valid=timedelta(minutes=5))
+    page = visitor.get(link).text
+    assert visitor.post(link, data={"csrf_token": hidden(page, "csrf_token")}).status_code == 303
+    assert "Carol asks" in visitor.get("/my").text and str(ticket.number) in visitor.get("/my").text
+
+
+def test_no_account_is_made_for_strangers_for_shared_addresses_or_for_a_new_password(desk: TestDesk) -> None:
+    with db.transaction() as session:
+        session.scalars(select(Identity).where(Identity.contact_id == desk.people.oleg)).one().shared = True
+    visitor = desk.client()
+    answers = [
+        visitor.post(path, data={"csrf_token": token(visitor), "email": email}).status_code
+        for path, email in (
+            ("/sign-in/link", "nobody@new.example"),
+            ("/sign-in/link", "oleg@klient.example"),
+            ("/password/forgotten", "carol@customer.example"),
+        )
+    ]
+    assert answers == [200, 200, 200]
+    with db.read() as session:
+        assert session.scalars(select(User).where(User.role == Role.CUSTOMER)).all() == []
