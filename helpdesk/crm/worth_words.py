@@ -42,7 +42,7 @@ TIER: Mapping[str, Words] = {
     "regular": _("regular"),
     "occasional": _("occasional"),
     "single": _("bought once"),
-    "none": _("not a buyer"),
+    "none": _("nothing bought in a year"),
 }
 HABIT: Mapping[str, Words] = {
     "at_once": _("pays at once"),
@@ -90,10 +90,10 @@ RESTLESS: Mapping[str, Words] = {
     "late": _("buys later than usual: %(x)s times the usual gap"),
     "bad_rating": _("rated badly in the last 30 days"),
     "falling": _("satisfaction fell by %(x)s points in 90 days"),
-    "breached": _("we missed %(x)s targets in 90 days"),
-    "reopened": _("%(x)s tickets were reopened"),
-    "waiting": _("%(x)s tickets are open"),
-    "promises": _("%(x)s promises of ours are past"),
+    "breached": _("targets missed in 90 days: %(x)s"),
+    "reopened": _("tickets opened again: %(x)s"),
+    "waiting": _("tickets open: %(x)s"),
+    "promises": _("promises of ours that are past: %(x)s"),
 }
 
 

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from helpdesk import clock, db
 from helpdesk.crm import profile, timeline
 from helpdesk.crm.models import Contact, Order, OrderLine
+from helpdesk.crm.worth_models import Payment, Return
 from helpdesk.demo.company import STAFF, Company
 from helpdesk.demo.history import DAYS, TEXTS
 from helpdesk.demo.words import Texts
+from helpdesk.preferences import prefer
 
 #: Share of a price that stays with the company.
 MARGIN = 0.34
@@ -21,6 +23,7 @@ def remember(made: Company, rng: random.Random) -> tuple[int, int]:
     session = db.session()
     now = clock.now()
     orders = calls = 0
+    prefer(currency="EUR", rates="RUB 0.01", minute_cents=60, winning_cents=1500)
     for contact_id, person in made.customers:
         contact = session.get_one(Contact, contact_id)
         texts = TEXTS[person.language]
@@ -54,12 +57,28 @@ def _order(contact: Contact, texts: Texts, at: datetime, number: int, rng: rando
     session.add(order)
     session.flush()
     session.add_all(OrderLine(order_id=order.id, title=title, quantity=quantity, price_cents=cents) for title, quantity, cents in lines)
+    _paid(order, rng)
     timeline.note(
         contact.id, "order", at=at, channel="shop", direction="in", organization_id=contact.organization_id, order_id=order.id,
         title=order.number, text=", ".join(f"{quantity} × {title}" for title, quantity, _cents in lines), amount_cents=total,
         currency=order.currency,
     )  # fmt: skip
     return 0 if order.status == "returned" else total
+
+
+def _paid(order: Order, rng: random.Random) -> None:
+    """Most pay at once; some in three parts, of which the last may still be to come. A returned order went back whole, with its reason."""
+    session = db.session()
+    if order.status == "returned":
+        back = order.at + timedelta(days=rng.randint(3, 20))
+        session.add(Return(order_id=order.id, at=min(back, clock.now()), amount_cents=order.total_cents, margin_cents=order.margin_cents,
+                           reason=rng.choice(("product", "product", "delivery", "price"))))  # fmt: skip
+    parts = 1 if rng.random() < 0.75 else 3
+    for number in range(parts):
+        at = order.at + timedelta(days=30 * number, hours=rng.uniform(0, 40))
+        amount = order.total_cents // parts if number < parts - 1 else order.total_cents - order.total_cents // parts * (parts - 1)
+        if at <= clock.now() and amount > 0:
+            session.add(Payment(order_id=order.id, at=at, amount_cents=amount, method=rng.choice(("card", "invoice"))))
 
 
 def _call(made: Company, contact: Contact, texts: Texts, at: datetime, rng: random.Random) -> None:
