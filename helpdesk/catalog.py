@@ -97,6 +97,63 @@ class CustomersHandedOver:
 
 
 @event
+class CustomerErased:
+    """A person was erased: what was theirs is gone from the rows, and is now swept out of everything else."""
+
+    contact_id: int
+    erasure_id: int
+    by: Actor
+
+
+@event
+class ErasureSwept:
+    """Nothing in the desk names an erased person any more; freed space is still to be overwritten."""
+
+    contact_id: int
+    erasure_id: int
+    by: Actor
+
+
+@event
+class ErasureAsked:
+    """A customer confirmed that they want to be erased; it happens after the waiting time."""
+
+    contact_id: int
+    wish_id: int
+    by: Actor
+
+
+@event
+class ErasureCancelled:
+    """A customer changed their mind before they were erased."""
+
+    contact_id: int
+    wish_id: int
+    by: Actor
+
+
+@event
+class LegalHoldChanged:
+    """A customer must be kept, or no longer has to be. `what`: placed, lifted."""
+
+    contact_id: int
+    hold_id: int
+    what: str
+    by: Actor
+
+
+@event
+class ConsentChanged:
+    """A customer agreed to something, or withdrew it."""
+
+    contact_id: int
+    consent_id: int
+    purpose: str
+    given: bool
+    by: Actor
+
+
+@event
 class PromiseSettled:
     """What a colleague promised a customer was done, or dropped."""
 
@@ -322,13 +379,14 @@ class TicketClosed:
 
 @event
 class ItemQueued:
-    """Work waits for an agent. `next_step_at` (ISO, or empty) is when more agents are admitted."""
+    """Work waits for an agent. `next_step_at` (ISO, or empty) is when more agents are admitted. `channel` empty: stored before it was told."""
 
     ticket_id: int
     item_id: int
     queue_id: int
     by: Actor
     next_step_at: str = ""
+    channel: str = ""
 
 
 @event

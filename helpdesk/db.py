@@ -15,7 +15,7 @@ import enum
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -119,6 +119,7 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
             pool_size=5,
             max_overflow=20,
             pool_timeout=POOL_PATIENCE_S,
+            hide_parameters=True,  # an error's text goes to the log, and logs hold ids only
             connect_args={"timeout": 0, "check_same_thread": False},
         )
         event.listen(_engine, "connect", _prepare_sqlite)
@@ -130,6 +131,7 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
             max_overflow=5,
             pool_timeout=POOL_PATIENCE_S,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"connect_timeout": 5},
         )
     return _engine
@@ -247,6 +249,11 @@ def doom() -> None:
     unit().doomed = True
 
 
+def keep(*rows: object) -> None:
+    """Hold rows until the transaction ends: a session forgets what nobody holds, and would read it again."""
+    unit().notes.setdefault("kept", []).extend(rows)
+
+
 def after_commit(call: Callable[[], None]) -> None:
     """Do something best-effort once the current transaction is durable."""
     unit().after_commit.append(call)
@@ -260,6 +267,28 @@ def outside() -> Iterator[None]:
         yield
     finally:
         _unit.reset(token)
+
+
+def compact(tables: Sequence[str]) -> None:
+    """Make sure that what was deleted is gone from the database's file too, not only from its rows; outside any transaction.
+
+    SQLite is rewritten whole and its write-ahead log emptied: nobody writes meanwhile. PostgreSQL frees the rows of these tables for
+    overwriting and goes on working. Raises Unavailable when somebody reads for too long; try again later.
+    """
+    if engine().dialect.name == "postgresql":
+        with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in tables:
+                connection.exec_driver_sql(f'VACUUM "{table}"')
+        return
+    with _turn(), engine().connect() as connection, _failures_told():
+        raw: Any = connection.connection.driver_connection
+        raw.execute("PRAGMA query_only=OFF")
+        raw.execute("VACUUM")
+        until = time.monotonic() + LOCK_PATIENCE_S
+        while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > until:
+                raise Unavailable("somebody reads the database for too long to empty its log")
+            time.sleep(0.05)
 
 
 def commits() -> int:

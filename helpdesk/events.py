@@ -176,6 +176,8 @@ _by_fact: dict[type, list[Reaction]] = {}
 REACTING = (
     "helpdesk.crm.duplicates",
     "helpdesk.crm.exchange.importing",
+    "helpdesk.crm.erasure",
+    "helpdesk.crm.sweeping",
     "helpdesk.kb.approval",
     "helpdesk.tickets.knowledge",
     "helpdesk.tickets.surveys",

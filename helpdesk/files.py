@@ -125,6 +125,12 @@ def use(folder: Path) -> Store:
     return _store
 
 
+def drop(keys: Iterable[str]) -> None:
+    """Delete many objects; those that are gone already are no matter."""
+    for key in keys:
+        store().delete(key)
+
+
 def store() -> Store:
     if _store is None:
         raise Unavailable("no file store is configured")

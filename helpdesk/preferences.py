@@ -64,6 +64,9 @@ class Preferences:
     value_seen_by: str = "leads"
     exported_by: str = "leads"
     customers_seen: str = "all"
+    #: How long customers who want to be erased may change their mind, and how long each kind of data is kept, in days (`crm.retaining`).
+    erasure_wait_days: int = 7
+    retention: dict[str, Any] = field(default_factory=dict)
     #: Raised to end every link given to a television.
     wall_epoch: int = 0
     #: How the portal looks and what it says (`channels.portal.brand.Look`).

@@ -22,6 +22,7 @@ TABLES = (
     "helpdesk.crm.base_models",
     "helpdesk.crm.care_models",
     "helpdesk.crm.worth_models",
+    "helpdesk.crm.privacy_models",
     "helpdesk.kb.models",
     "helpdesk.tickets.models",
     "helpdesk.tickets.topics.models",

@@ -59,10 +59,14 @@ def _new_by_email(read: addresses.Address, *, name: str, language: str, verified
 
 
 def find_by_email(address: str) -> Contact | None:
-    """The contact behind an address, or the one it was merged into."""
+    """The contact behind an address, or the one it was merged into.
+
+    In a transaction that writes nobody can erase them until its end; who is being erased right now is waited for, and then not found.
+    """
+    # SQLite has one writer anyway.
+    wanted = select(Contact).with_for_update(read=True, key_share=True, of=Contact) if db.unit().writes else select(Contact)
     found = db.session().scalar(
-        select(Contact)
-        .join(Identity, Identity.contact_id == Contact.id)
+        wanted.join(Identity, Identity.contact_id == Contact.id)
         .where(Identity.kind == IdentityKind.EMAIL, Identity.value_norm == address.strip().lower(), Contact.erased_at.is_(None))
         .order_by(Identity.shared, Identity.id)
         .limit(1)

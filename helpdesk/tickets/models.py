@@ -252,6 +252,7 @@ class Message(Base):
     __table_args__ = (
         Index("ix_message_ticket", "ticket_id", "id"),
         Index("ix_message_header", "header_id"),
+        Index("ix_message_contact_id", "contact_id", **where("contact_id IS NOT NULL")),
         Index(
             "uq_message_client",
             "ticket_id",

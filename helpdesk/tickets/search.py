@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from sqlalchemy import ColumnElement, Select, column, select, table, text
+from sqlalchemy import ColumnElement, Select, column, delete, select, table, text
 from sqlalchemy import true as everything
 
 from helpdesk import db
@@ -47,6 +47,12 @@ def forget(message_id: int) -> None:
     """Take a message out of the index (erasure)."""
     name = "rowid" if db.engine().dialect.name == "sqlite" else "message_id"
     db.session().execute(text(f"DELETE FROM message_words WHERE {name} = :id"), {"id": message_id})
+
+
+def forget_all(messages: Select[int]) -> None:
+    """Take many messages out of the index: those whose ids a query finds."""
+    number = _words.c.rowid if db.engine().dialect.name == "sqlite" else _words.c.message_id
+    db.session().execute(delete(_words).where(number.in_(messages)))
 
 
 def matching(query: str, *, public: bool = False) -> ColumnElement[bool]:

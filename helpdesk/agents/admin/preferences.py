@@ -22,7 +22,7 @@ from helpdesk.preferences import prefer, preferences
 from helpdesk.versions import Stale
 
 #: Preferences that other screens change.
-ELSEWHERE = frozenset(("wall_epoch", "look", "phone_region", "value_seen_by", "exported_by", "customers_seen"))
+ELSEWHERE = frozenset(("wall_epoch", "look", "phone_region", "value_seen_by", "exported_by", "customers_seen", "erasure_wait_days", "retention"))
 LANGUAGES = {"en": "English", "ru": "Русский"}
 
 
