@@ -44,7 +44,6 @@ class Screen:
         address = desk.base.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
         self.client = Client(address, headers={"Cookie": f"desk={desk.cookie(agent)['value']}", "Origin": desk.base})
         self.seen, self.answered = seen, threading.Event()
-        self.client.receive(timeout=PATIENCE_S)
         self.client.send("40")
         threading.Thread(target=self._listen, daemon=True).start()
         self.ask(f'["watch",{{"room":"agent:{agent}"}}]')

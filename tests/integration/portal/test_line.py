@@ -152,8 +152,8 @@ def test_the_part_that_moves_is_served_alone_to_whoever_may_read_the_page(desk: 
 
 def test_the_room_of_a_line_is_for_those_who_stand_in_it(desk: TestDesk) -> None:
     ticket = asks(desk)
-    word = linking.token(ticket, desk.people.carol)
     with db.transaction():
+        word = linking.token(ticket, desk.people.carol)
         carla = people.person("Carla", people.Role.CUSTOMER, contact_id=desk.people.carol)
         oleg = people.person("Oleg", people.Role.CUSTOMER, contact_id=desk.people.oleg)
     from helpdesk.channels.portal.line import may_watch
