@@ -27,9 +27,9 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 LINK = re.compile(r'(?:href|hx-get|data-refresh)="(/[^"#]*)')
 #: Answers of deeds, which a crawl that only looks does not see; each is drawn in the tests of its capability.
 DRAWN_ELSEWHERE = re.compile(
-    r"^(macros/|mail/|errors/_toast|signin/(changed|password|link|sent)|portal/(_suggestions|sent|link_|rate_gone|claim\.)|agents/(held|_assigned|_?dry_run[._])"
+    r"^(macros/|mail/|errors/_toast|signin/(changed|password|link|sent)|portal/(_suggestions|questions|sent|link_|rate_gone|claim\.)|agents/(held|_assigned|_?dry_run[._])"
     r"|kb/(_helped|_preview|_suggest|topic\.)|admin/(link|discard_job|mail_arrival\.|remove_mail_account)"
-    r"|crm/((organization|import|segment|merge)\.|_settle|_import_progress)|admin/customer_field)"
+    r"|crm/((organization|import|segment|merge|reason)\.|_settle|_import_progress)|admin/customer_field)"
 )
 MOST_PAGES = 220
 
