@@ -111,6 +111,8 @@ def restore(source: Path, force: bool) -> None:
         click.echo(f"What was here before lies in {done.aside}; delete it when you no longer need it.")
     if done.held:
         click.echo(f"{done.held} things that waited are held, {done.mails} mails among them: release them with helpdesk jobs --retry 0.")
+    if done.erased:
+        click.echo(f"{done.erased} customers had been erased since the backup was taken, and were erased again.")
     if made.missing:
         click.echo(f"{len(made.missing)} files were missing already when the backup was taken.")
     for note in ("The secret keys came back with it.",) if done.secret else done.notes:

@@ -20,8 +20,8 @@ from typing import Any
 from sqlalchemy import inspect, select, text
 from sqlalchemy.engine import Connection
 
-from helpdesk import clock, db, schema
-from helpdesk.backup import archive, tables
+from helpdesk import clock, db, links, schema
+from helpdesk.backup import archive, erasing, tables
 from helpdesk.backup.archive import Manifest, Unusable
 from helpdesk.config import Settings
 
@@ -41,13 +41,15 @@ class Refused(Exception):
 
 @dataclass
 class Restored:
-    """What came back. `held`: deliveries and mails that wait for a word; `aside`: where what was there before lies now."""
+    """What came back. `held`: deliveries and mails that wait for a word; `aside`: where what was there before lies now;
+    `erased`: people who had been erased since, and were erased again."""
 
     manifest: Manifest
     held: int = 0
     mails: int = 0
     aside: Path | None = None
     secret: bool = False
+    erased: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -64,10 +66,13 @@ def restore(settings: Settings, source: Path, *, force: bool, say: Say) -> Resto
         if manifest.schema not in _known_steps():
             raise Refused(f"the backup stands at step {manifest.schema}, which this version does not know: it was made by a newer one.")
         done = Restored(manifest)
+        links.use(settings.secret_keys)
+        erased = erasing.known(settings)
         if settings.sqlite:
-            _into_sqlite(settings, staging, done, say)
+            _into_sqlite(settings, staging, done, erased, say)
         else:
-            _into_postgresql(settings, staging, done, say)
+            _into_postgresql(settings, staging, done, erased, say)
+        erasing.remember(settings, erased)
         return done
     finally:
         db.disconnect()
@@ -104,7 +109,7 @@ def _place(settings: Settings) -> Path:
     return Path(settings.database_url.removeprefix("sqlite:///"))
 
 
-def _into_sqlite(settings: Settings, staging: Path, done: Restored, say: Say) -> None:
+def _into_sqlite(settings: Settings, staging: Path, done: Restored, erased: erasing.Entries, say: Say) -> None:
     place = _place(settings)
     fresh = staging / "helpdesk.db"
     db.connect(f"sqlite:///{fresh}")
@@ -114,6 +119,7 @@ def _into_sqlite(settings: Settings, staging: Path, done: Restored, say: Say) ->
         _load(connection, staging, done, say)
         connection.commit()
     _finish(say)
+    _erase_again(settings, staging, done, erased, say)
     db.disconnect()
     with closing(sqlite3.connect(fresh)) as last:
         last.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -195,7 +201,7 @@ def _is_empty_database(connection: Connection) -> bool:
     return not any(connection.exec_driver_sql(f"SELECT 1 FROM {tables.quoted(name)} LIMIT 1").first() for name in _TELLING if name in there)
 
 
-def _into_postgresql(settings: Settings, staging: Path, done: Restored, say: Say) -> None:
+def _into_postgresql(settings: Settings, staging: Path, done: Restored, erased: erasing.Entries, say: Say) -> None:
     standing = schema.current()
     with db.engine().connect() as connection:
         empty = _is_empty_database(connection)
@@ -217,6 +223,7 @@ def _into_postgresql(settings: Settings, staging: Path, done: Restored, say: Say
         connection.commit()
     done.aside = _put_aside(settings, None, done.manifest)
     _finish(say)
+    _erase_again(settings, staging, done, erased, say)
 
 
 def _set_sequences(connection: Connection, manifest: Manifest) -> None:
@@ -327,6 +334,19 @@ def _named_once(row: Any, begun: set[int]) -> tuple[str, ...]:
         return ()
     begun.add(row.ticket_id)
     return (row.subject, row.name)
+
+
+def _erase_again(settings: Settings, staging: Path, done: Restored, erased: erasing.Entries, say: Say) -> None:
+    """Who was erased since the backup was taken does not come back with it: not from the rows, and not from the files."""
+    say("erasures")
+
+    def drop(key: str) -> None:
+        for folder in (staging / "files", settings.data / "files"):
+            (folder / key[:2] / key).unlink(missing_ok=True)
+
+    done.erased = erasing.replay(erased, drop)
+    if foreign := erasing.foreign(erased):
+        done.notes.append(f"{foreign} erasures were noted under another secret key: of those only the same contacts could be told.")
 
 
 def _known_steps() -> set[str]:

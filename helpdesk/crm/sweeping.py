@@ -54,10 +54,11 @@ def overwrite(_fact: ErasureSwept) -> Outside:
     return Outside(call=compact, then=then, patience=timedelta(hours=2))
 
 
-def sweep(erasure_id: int, drop: Callable[[str], object]) -> set[str]:
+def sweep(erasure_id: int, drop: Callable[[str], object], *, follow: bool = True) -> set[str]:
     """Take an erased person's addresses and name out of every row, and their files off the disk with `drop`; the tables that changed.
 
-    Outside transactions; doing it twice changes nothing.
+    Outside transactions; doing it twice changes nothing. follow: also what lies beside the database is written anew (a restore throws
+    that away itself).
     """
     with db.read() as session:
         row = session.get_one(Erasure, erasure_id)
@@ -70,8 +71,8 @@ def sweep(erasure_id: int, drop: Callable[[str], object]) -> set[str]:
                 changed.add(name)
     for key in keys:
         drop(key)
-    for follow in privacy.followers():
-        follow(changed)
+    for step in privacy.followers() if follow else ():
+        step(changed)
     with db.transaction() as session:
         session.execute(update(Erasure).where(Erasure.id == erasure_id).values(needles="", files=[], state="swept"))
     return changed
@@ -128,8 +129,8 @@ def _through(table: Table, names: tuple[str, ...], needles: _Needles) -> int:
                 if clean != held:
                     one = [column == row[column] for column in key]
                     session.execute(update(table).where(*one).values(clean))
-            for follow in privacy.after_sweep(table.name):
-                follow([one[0] for one in some])
+            for step in privacy.after_sweep(table.name):
+                step([one[0] for one in some])
     return len(found)
 
 
