@@ -176,6 +176,7 @@ _by_fact: dict[type, list[Reaction]] = {}
 REACTING = (
     "helpdesk.crm.duplicates",
     "helpdesk.crm.exchange.importing",
+    "helpdesk.crm.consent",
     "helpdesk.crm.erasure",
     "helpdesk.crm.sweeping",
     "helpdesk.kb.approval",

@@ -44,6 +44,7 @@ def account(person: Person) -> None:
         user.active, user.fs_uniquifier = False, secrets.token_hex(16)
         user.language, user.time_zone = "", ""
         user.version += 1
+    tried |= {hashed(f"link:{address}") for address in person.emails}
     session.execute(delete(SignInTry).where(SignInTry.who.in_(tried)))
 
 

@@ -80,7 +80,7 @@ def _housekeeping() -> None:
     """Remove what has served its time; ask and remind customers whose turn it is."""
     from sqlalchemy import delete
 
-    from helpdesk import clock
+    from helpdesk import clock, retaining
     from helpdesk.agents.models import Viewer
     from helpdesk.agents.worth import nightly
     from helpdesk.auth import OneTimeLink, SignInTry
@@ -89,6 +89,7 @@ def _housekeeping() -> None:
     from helpdesk.tickets.models import SavedForm
 
     deliveries.purge()
+    retaining.run()
     now = clock.now()
     with db.transaction():
         surveys.round_of_questions()

@@ -1,4 +1,4 @@
-"""A restore does not bring back who was erased since: the ledger of the desk that is replaced, and its file, are replayed over the backup."""
+"""A restore does not bring back who was erased since: the ledger of the replaced desk and its file are replayed over the backup."""
 
 from __future__ import annotations
 

@@ -58,6 +58,11 @@ def may_import(who: Principal) -> bool:
     return who.leads and who.scopes is None
 
 
+def may_erase(who: Principal) -> bool:
+    """Whether `who` may erase customers, say that they must be kept, and take one whole out of the desk."""
+    return who.leads and who.scopes is None
+
+
 def _among(who: Principal, whom: str) -> bool:
     return who.admin if whom == "admins" else who.leads if whom == "leads" else who.staff
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from helpdesk import clock, db, files
+from helpdesk.crm import access  # noqa: F401  (declares how long accesses are kept)
 from helpdesk.crm.base_models import Import, ImportRow, Unmatched
 from helpdesk.crm.care_models import CallBack
 from helpdesk.crm.models import Contact, Interaction

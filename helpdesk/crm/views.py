@@ -365,4 +365,5 @@ def _stamp(contact: Contact) -> str:
 
 # The views of the one base's order, of lists going in and out, and of segments hang themselves on `bp`.
 from helpdesk.crm import merge_views, promise_views, segment_views  # noqa: E402, F401
+from helpdesk.crm import privacy_views  # noqa: E402, F401
 from helpdesk.crm.exchange import views as exchange_views  # noqa: E402, F401

@@ -39,6 +39,7 @@ CUSTOMERS = """
     portal.my_place portal.wish_for_mine portal.take_back_wish_for_mine
 """.split()
 CUSTOMERS.append("portal.my_questions")
+CUSTOMERS += "portal.my_privacy portal.change_my_consents portal.my_everything portal.erase_me portal.keep_me".split()
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
     agents.* deeds.* shift.* scheduled.* wishes.* undelivered.* habits.* tickets.* kb_manage.* crm.* tokens.*
@@ -49,6 +50,7 @@ LEADS = "wallboard.* leading.* email.* admin.start".split()
 #: Lists coming in and going out are theirs unless the desk's preferences say otherwise (tested with the customers).
 LEADS += """
     crm.imports crm.upload_import crm.show_import crm.configure_import crm.stop_import crm.undo_import crm.import_faults
+    crm.place_hold crm.lift_hold crm.customer_data crm.confirm_erasure crm.erase_customer
     crm.export_customers crm.export_organizations crm.export_purchases crm.seek_duplicates crm.hand_over_page crm.hand_over
 """.split()
 LEADS += ["care.satisfaction", "care.reason", "care.plan_action", "care.settle_action", "worth.retention", "worth.model", "worth.compute_now"]

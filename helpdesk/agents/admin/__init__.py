@@ -52,6 +52,7 @@ def tabs() -> list[tuple[str, str]]:
     if web.principal().admin:
         places += [("/admin/inboxes", _("Inboxes")), ("/admin/portal", _("Portal")), ("/admin/preferences", _("Preferences"))]
         places.append(("/admin/customers", _("Customers")))
+        places.append(("/admin/retention", _("How long data is kept")))
         places += [("/admin/hours", _("Opening hours")), ("/admin/dispositions", _("Wrap-up codes"))]
         places.append(("/admin/surveys", _("Surveys")))
         places += [("/admin/jobs", _("Failed work")), ("/admin/events", _("Who did what"))]
@@ -61,6 +62,7 @@ def tabs() -> list[tuple[str, str]]:
 # The views hang themselves on `bp`.
 from helpdesk.agents.admin import audit, dispositions, hours, inboxes, jobs, people, preferences, queues, skills, teams  # noqa: E402
 from helpdesk.agents.admin import customers as customers  # noqa: E402
+from helpdesk.agents.admin import retention as retention  # noqa: E402
 from helpdesk.agents.admin import surveys as surveys  # noqa: E402
 
 __all__ = ["audit", "bp", "dispositions", "hours", "inboxes", "jobs", "people", "preferences", "queues", "skills", "teams"]

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from helpdesk import clock, db, links, web
 from helpdesk.channels.email.models import OutgoingKind
+from helpdesk.crm import consent
 from helpdesk.crm.models import Identity, IdentityKind
 
 PURPOSE = "unsubscribe"
@@ -35,6 +36,7 @@ def refuse(address: str, *, refused: bool = True) -> None:
         .values(refuses_since=clock.now() if refused else None),
         execution_options={"synchronize_session": "evaluate"},
     )
+    consent.by_address(address, given=not refused)
 
 
 def refused(address: str) -> bool:

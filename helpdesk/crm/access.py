@@ -1,0 +1,51 @@
+"""Who looked at whose profile, or took it out of the desk: written after the answer, read by administrators and by the customer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from functools import partial
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import delete, func, select
+
+from helpdesk import clock, db, web
+from helpdesk.crm.privacy_models import ProfileAccess
+from helpdesk.privacy import Retention, retain
+
+#: The same colleague looking again within so long is still looking.
+STILL = timedelta(minutes=10)
+
+
+def noted(contact_id: int, what: str, *, via: str = "page") -> None:
+    """Remember, once the answer has gone, that whoever asks saw (viewed) or took (exported) this profile."""
+    user_id = web.principal().user_id
+    if web.principal().staff:
+        web.later(partial(_write, contact_id, user_id, what, via))
+
+
+def _write(contact_id: int, user_id: int | None, what: str, via: str) -> None:
+    same = (ProfileAccess.contact_id == contact_id, ProfileAccess.user_id == user_id, ProfileAccess.what == what)
+    lately = select(ProfileAccess.id).where(*same, ProfileAccess.at > clock.now() - STILL).limit(1)
+    if what != "viewed" or db.session().scalar(lately) is None:
+        db.session().add(ProfileAccess(contact_id=contact_id, user_id=user_id, what=what, via=via, at=clock.now()))
+
+
+def of(contacts: Collection[int], *, limit: int = 50) -> list[ProfileAccess]:
+    """The newest accesses to a person's profile."""
+    found = select(ProfileAccess).where(ProfileAccess.contact_id.in_(contacts))
+    return list(db.session().scalars(found.order_by(ProfileAccess.at.desc(), ProfileAccess.id.desc()).limit(limit)))
+
+
+def _count(before: datetime) -> int:
+    return db.session().scalar(select(func.count()).select_from(ProfileAccess).where(ProfileAccess.at < before)) or 0
+
+
+def _drop(before: datetime, limit: int) -> int:
+    found = select(ProfileAccess.id).where(ProfileAccess.at < before).order_by(ProfileAccess.at).limit(limit)
+    ids = list(db.session().scalars(found))
+    db.session().execute(delete(ProfileAccess).where(ProfileAccess.id.in_(ids)))
+    return len(ids)
+
+
+retain(Retention("accesses", _("Who looked at customers"), _("The list on each customer's privacy page."), 730, _count, _drop))
