@@ -135,8 +135,8 @@ def test_every_link_leads_somewhere_and_each_page_speaks_one_language(house: Tes
     assert not broken
     if language == "en":
         for path, text in texts.items():
-            if path.startswith(("/kb/ru", "/kb/manage")):
-                continue  # these show articles, which are in both languages here
+            if path.startswith(("/kb/ru", "/kb/manage", "/admin/mail/texts")):
+                continue  # these show articles and mails, which are in both languages here
             words = re.sub(r"<script.*?</script>|<option[^>]*>[^<]*</option>|lang=\"ru\"[^>]*>[^<]*<", "", text, flags=re.S)
             words = re.sub(r"<[^>]+>", " ", words)
             strange = [

@@ -32,8 +32,10 @@ RUSSIAN = TRANSLATIONS / "ru" / "LC_MESSAGES" / "messages.po"
 CYRILLIC = re.compile(r"[а-яё]", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?[#0\- +]*(?:\d+|\*)?(?:\.\d+)?([a-zA-Z%])")
 TAG = re.compile(r"</?[a-z][^>]*>")
+#: Addresses that two providers give, with their names.
+PROVIDERS = re.compile(r"Google: https://\S+ · Microsoft: https://[\S ]+$")
 #: Names and words of programs, which are the same in every language.
-SAME = {"API", "Markdown."}
+SAME = {"API", "Markdown.", "OAuth2", "OAuth2 (Google, Microsoft)", "Telegram", "WhatsApp"}
 
 
 @lru_cache
@@ -144,7 +146,8 @@ def test_the_russian_is_russian() -> None:
         source(message)[0]
         for message in messages()
         for form in russian(message)
-        if not CYRILLIC.search(form) and re.search("[A-Za-z]{2}", PLACEHOLDER.sub("", form)) and source(message)[0] not in SAME
+        if not CYRILLIC.search(form) and re.search("[A-Za-z]{2}", PLACEHOLDER.sub("", form))
+        if source(message)[0] not in SAME and not PROVIDERS.match(source(message)[0])
     )
 
 
@@ -275,6 +278,12 @@ NAMES = {
     "vCard",
     "iCalendar",
     "iCal",
+    "RFM",
+    "NPS",
+    "CSAT",
+    "CES",
+    "Ctrl",
+    "UTC",
 }
 
 

@@ -31,6 +31,7 @@ TAGS = {
     "tickets": "Requests and what becomes of them",
     "messages": "What is written on a ticket, and its files",
     "contacts": "Customers",
+    "orders": "What customers bought, paid and sent back",
     "articles": "The knowledge base",
     "desk": "Queues, inboxes and colleagues, to know their ids",
     "docs": "This document",

@@ -15,6 +15,7 @@ from helpdesk.actor import Actor
 from helpdesk.agents import behind, figures, presence, wallboard
 from helpdesk.agents.models import AgentProfile, Presence, PresenceState
 from helpdesk.auth import ANONYMOUS, Role
+from helpdesk.preferences import prefer
 from helpdesk.tickets import lifecycle, surveys, thread
 from helpdesk.tickets.metrics import Rate
 from helpdesk.tickets.models import Channel, Message, Queue, Status, Ticket
@@ -277,6 +278,8 @@ def test_the_line_goes_from_the_first_busy_hour_to_now_and_no_further(desk: Test
 
 
 def test_satisfaction_counts_the_last_rating_of_a_ticket_with_its_interval(desk: TestDesk, stopped: clock.Hand) -> None:
+    with db.transaction():
+        prefer(survey_quiet_days=0)
     old = asks(desk)
     rates(old, desk.people.carol, 1)
     stopped.move(days=10)

@@ -63,6 +63,7 @@ def single_files(folder: Path, *mails: bytes) -> Path:
 def test_a_mailbox_becomes_tickets_with_their_own_dates_and_nothing_is_sent(
     desk: TestDesk, command: Run, tmp_path: Path, kind: Callable[..., Path]
 ) -> None:
+    desk.work()  # what the company itself owes
     folder = tmp_path / "in"
     folder.mkdir()
     answer = letter("And another thing.", subject="Re: Old 1", In_Reply_To="<old1@customer.example>", message_id="<reply@customer.example>")
@@ -76,7 +77,7 @@ def test_a_mailbox_becomes_tickets_with_their_own_dates_and_nothing_is_sent(
     ]
     assert [m.ticket_id for m in messages()] == [1, 2, 1]
     with db.read() as session:
-        assert not session.scalar(select(func.count()).select_from(Delivery))
+        assert not session.scalar(select(func.count()).select_from(Delivery).where(Delivery.done_at.is_(None)))
         opened = session.scalars(select(Event.at).where(Event.kind == "ticket_opened").order_by(Event.id)).all()
         assert opened == [t.opened_at for t in tickets()]
     assert desk.work() == 0 and not outbox()
@@ -119,6 +120,7 @@ def test_an_import_that_was_stopped_goes_on_where_it_was(
 
 
 def test_a_mail_left_half_way_by_a_killed_import_is_finished(desk: TestDesk, command: Run, tmp_path: Path) -> None:
+    desk.work()  # what the company itself owes
     path = mbox(tmp_path, old(1))
     (place,) = mailboxes.find(path)
     ledger.store(mailboxes.read(place), box=importer.BOX, inbox_id=None, sender="", recipients=[], silent=True)
