@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, dataclass_transform
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -311,6 +311,8 @@ def _owed(unit: db.Unit) -> list[tuple[Fact, Event]]:
 def _insert_deliveries(unit: db.Unit) -> None:
     """Write the deliveries sorted by key, at the very end, so that two transactions never wait for each other's rows crosswise."""
     unit.session.flush()
+    # What was stated inside a savepoint that was rolled back is no fact: its row is no longer anybody's.
+    unit.notes["owed"][:] = [(fact, row) for fact, row in unit.notes["owed"] if not inspect(row).transient]
     rows = [
         (made, {
             "event_id": row.id, "reaction": made.name, "key": made.key(fact) if made.key else f"e{row.id}", "lane": made.lane,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -63,6 +64,23 @@ def test_a_fact_that_was_rolled_back_is_owed_nothing(desk: TestDesk, answers: li
         raise ValueError
     desk.work()
     assert answers == [] and rows("test.hear") == []
+
+
+def test_a_fact_stated_in_a_savepoint_that_was_rolled_back_is_owed_nothing(desk: TestDesk, answers: list[Any]) -> None:
+    @reaction(SettingsChanged, name="test.hear")
+    def hear(fact: SettingsChanged) -> None:
+        answers.append(fact)
+
+    with db.transaction() as session:
+        with suppress(ZeroDivisionError), session.begin_nested():
+            record(SettingsChanged(SYSTEM, "taken back"))
+            session.flush()
+            raise ZeroDivisionError
+        record(SettingsChanged(SYSTEM, "kept"))
+    desk.work()
+    assert [fact.what for fact in answers] == ["kept"]
+    with db.read() as session:
+        assert not session.scalar(select(func.count()).select_from(Delivery).where(Delivery.event_id.not_in(select(Event.id))))
 
 
 def test_a_failing_reaction_is_tried_with_growing_pauses_then_parked_and_can_be_retried(
