@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, case, exists, func, select, update
 from sqlalchemy.orm import aliased
 
-from helpdesk import clock, db, worker
+from helpdesk import clock, db, deliveries, worker
 from helpdesk.actor import Actor
 from helpdesk.catalog import DeliveryDiscarded, DeliveryRetried
 from helpdesk.events import Delivery, Event, record
@@ -59,7 +59,7 @@ def lanes() -> list[LaneCount]:
         .group_by(Delivery.lane)
     )
     rows = {row.lane: LaneCount(row.lane, row.due, row.failing, row.later, row.parked) for row in db.session().execute(found)}
-    return [rows.get(lane, LaneCount(lane)) for lane in worker.LANES]
+    return [rows.get(lane, LaneCount(lane)) for lane in deliveries.LANES]
 
 
 def troubled(*, parked: bool, after: int | None = None, limit: int = 50) -> list[Troubled]:

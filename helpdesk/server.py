@@ -138,7 +138,7 @@ class Follower:
     def _follow(self) -> None:
         import sqlite3
 
-        from helpdesk import db, worker
+        from helpdesk import db, deliveries, worker
 
         watch = sqlite3.connect(self._path, timeout=0, check_same_thread=False)
         last = ours = 0
@@ -148,7 +148,7 @@ class Follower:
             except sqlite3.Error:
                 continue
             if now != last and db.commits() == ours:
-                worker.nudge({*worker.LANES})
+                worker.nudge({*deliveries.LANES})
             last, ours = now, db.commits()
         watch.close()
 

@@ -72,7 +72,7 @@ def _sweep() -> None:
 
     presence.expire()
     routing.sweep()
-    for lane in worker.LANES:
+    for lane in deliveries.LANES:
         worker.drain(lane)
 
 
