@@ -105,6 +105,7 @@ _erases: dict[str, Callable[[Person], None]] = {}
 _exports: dict[str, Callable[[Person], Any]] = {}
 _retains: dict[str, Retention] = {}
 _after_sweep: dict[str, list[Callable[[list[int]], None]]] = {}
+_spares: dict[str, Callable[[], ColumnElement[bool]]] = {}
 _followers: list[Callable[[set[str]], None]] = []
 _compactors: list[Callable[[], None]] = []
 
@@ -173,6 +174,16 @@ def swept(table: str) -> Callable[[Callable[[list[int]], None]], Callable[[list[
     return declare
 
 
+def spares(table: str) -> Callable[[Callable[[], ColumnElement[bool]]], Callable[[], ColumnElement[bool]]]:
+    """Declare rows of a table that a sweep leaves alone: what nobody has read yet belongs to whoever it turns out to be."""
+
+    def declare(call: Callable[[], ColumnElement[bool]]) -> Callable[[], ColumnElement[bool]]:
+        _spares[table] = call
+        return call
+
+    return declare
+
+
 def follows(call: Callable[[set[str]], None]) -> Callable[[set[str]], None]:
     """Declare what follows a whole sweep, outside transactions: it gets the names of the tables that changed."""
     _followers.append(call)
@@ -188,6 +199,11 @@ def compacts(call: Callable[[], None]) -> Callable[[], None]:
 def after_sweep(table: str) -> list[Callable[[list[int]], None]]:
     load()
     return list(_after_sweep.get(table, ()))
+
+
+def spared(table: str) -> ColumnElement[bool] | None:
+    load()
+    return _spares[table]() if table in _spares else None
 
 
 def followers() -> list[Callable[[set[str]], None]]:

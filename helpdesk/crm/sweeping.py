@@ -12,15 +12,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, cast, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, Text, cast, false, func, not_, or_, select, tuple_, update
 
 from helpdesk import db, files, privacy, vault
 from helpdesk.actor import SYSTEM
 from helpdesk.catalog import CustomerErased, ErasureSwept
+from helpdesk.crm.models import Contact, Identity
 from helpdesk.crm.privacy_models import Erasure
 from helpdesk.db import Base
 from helpdesk.events import Outside, reaction, record
-from helpdesk.privacy import MARK
+from helpdesk.privacy import MARK, Person
 
 #: Rows changed in one transaction.
 TOGETHER = 200
@@ -65,9 +66,9 @@ def sweep(erasure_id: int, drop: Callable[[str], object], *, follow: bool = True
         words, keys = json.loads(vault.unseal(row.needles) or "[]"), list(row.files)
     changed: set[str] = set()
     if words:
-        needles = _Needles(words)
+        needles, back = _Needles(words), _back_again(words)
         for name, said in privacy.classified().items():
-            if name not in LEFT and said.goes and _through(Base.metadata.tables[name], said.goes, needles):
+            if name not in LEFT and said.goes and _through(Base.metadata.tables[name], said.goes, needles, back):
                 changed.add(name)
     for key in keys:
         drop(key)
@@ -84,6 +85,15 @@ def compact() -> None:
         step()
     held = [one.table for one in privacy.classified().values() if one.goes or one.erase == "delete"]
     db.compact([*held, "message_words"])
+
+
+def _back_again(words: list[str]) -> Person:
+    """Who has one of these addresses, or the name, now: they wrote after the erasure, are somebody new, and keep their words."""
+    addresses = [form for word in words for form in (word, word.lower())]
+    reached = select(Identity.contact_id).where(Identity.value_norm.in_(addresses))
+    with db.read() as session:
+        living = select(Contact.id).where(Contact.erased_at.is_(None), or_(Contact.id.in_(reached), Contact.name.in_(words)))
+        return Person(tuple(session.scalars(living)))
 
 
 class _Needles:
@@ -113,12 +123,16 @@ def _escaped(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _through(table: Table, names: tuple[str, ...], needles: _Needles) -> int:
+def _through(table: Table, names: tuple[str, ...], needles: _Needles, back: Person) -> int:
     """Sweep one table; how many rows changed. Rows are found first, in a snapshot, and changed a few at a time."""
     columns = [table.columns[name] for name in names]
     key = list(table.primary_key.columns)
+    wanted = [or_(*(needles.within(column) for column in columns))]
+    for spared in (privacy.theirs(table.name, back), privacy.spared(table.name)):
+        if spared is not None:
+            wanted.append(not_(func.coalesce(spared, false())))
     with db.read() as session:
-        found = [tuple(row) for row in session.execute(select(*key).where(or_(*(needles.within(column) for column in columns))))]
+        found = [tuple(row) for row in session.execute(select(*key).where(*wanted))]
     for start in range(0, len(found), TOGETHER):
         some = found[start : start + TOGETHER]
         with db.transaction() as session:

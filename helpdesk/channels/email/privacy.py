@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, String, cast, func, literal, or_, select, 
 from helpdesk import db, files
 from helpdesk.channels.email.models import UNDECIDED, Arrival, ArrivalState, Outgoing, OutgoingState
 from helpdesk.errors import NotFound
-from helpdesk.privacy import MARK, Person, Retention, classify, erases, exports, retain, theirs
+from helpdesk.privacy import MARK, Person, Retention, classify, erases, exports, retain, spares, theirs
 
 #: Originals of an export that are given word for word.
 LONGEST_ORIGINAL = 2**20
@@ -62,6 +62,12 @@ def arrived(person: Person) -> None:
     from_them = func.lower(Arrival.author).in_(person.emails) | func.lower(Arrival.sender).in_(person.emails)
     _empty((joined | from_them) & (Arrival.state != ArrivalState.STORED), person.files)
     session.flush()
+
+
+@spares("arrival")
+def unread() -> ColumnElement[bool]:
+    """Mails that are still to be understood."""
+    return Arrival.state == ArrivalState.STORED
 
 
 def _empty(which: ColumnElement[bool], keys: set[str]) -> None:
