@@ -773,11 +773,12 @@ class MailQuarantined:
 
 @event
 class MailQueued:
-    """A mail wants to leave."""
+    """A mail wants to leave, at `not_before` (ISO; empty: when its row says)."""
 
     outgoing_id: int
     by: Actor
     ticket_id: int | None = None
+    not_before: str = ""
 
 
 @event

@@ -103,26 +103,29 @@ def claim(lane: str, limit: int) -> list[tuple[int, int]]:
 
 def hold(delivery_id: int, claim: int, patience: timedelta) -> None:
     """Keep the claim while the network is waited for. Raises LeaseLost."""
-    kept = db.session().execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.claim == claim, Delivery.done_at.is_(None))
-        .values(claimed_until=clock.now() + patience),
-        execution_options={"synchronize_session": False},
-    )
-    if kept.rowcount != 1:  # type: ignore[attr-defined]
+    values = {"of": delivery_id, "as": claim, "until": clock.now() + patience}
+    if db.session().connection().execute(_HOLDING, values).rowcount != 1:
         raise LeaseLost
 
 
 def done(delivery_id: int, claim: int) -> None:
     """Mark it done, if the claim still counts. Raises LeaseLost."""
-    kept = db.session().execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.claim == claim, Delivery.done_at.is_(None))
-        .values(done_at=clock.now(), claimed_until=None, error=""),
-        execution_options={"synchronize_session": False},
-    )
-    if kept.rowcount != 1:  # type: ignore[attr-defined]
+    db.session().flush()
+    values = {"of": delivery_id, "as": claim, "now": clock.now()}
+    if db.session().connection().execute(_DONE, values).rowcount != 1:
         raise LeaseLost
+
+
+def _ours(**values: Any) -> Any:
+    """A change of a row whose claim is still ours: made once, since every delivery ends with one."""
+    table = cast(Table, Delivery.__table__)
+    row = table.c
+    mine = (row.id == bindparam("of", type_=row.id.type), row.claim == bindparam("as", type_=row.claim.type), row.done_at.is_(None))
+    return update(table).where(*mine).values(**values)
+
+
+_HOLDING = _ours(claimed_until=bindparam("until", type_=db.UtcDateTime))
+_DONE = _ours(done_at=bindparam("now", type_=db.UtcDateTime), claimed_until=None, error="")
 
 
 def put_back(delivery_id: int, claim: int, failure: Exception) -> None:

@@ -220,6 +220,14 @@ def live_item(ticket: Ticket, channel: str = TICKET) -> WorkItem | None:
     return db.session().scalar(select(WorkItem).where(WorkItem.ticket_id == ticket.id, WorkItem.channel == channel, _LIVE))
 
 
+def live_items(ticket_id: int) -> dict[str, WorkItem]:
+    """Everything of a ticket that waits or is held, by channel, only to look at."""
+    return {item.channel: item for item in db.session().scalars(_LIVE_ITEMS, {"ticket": ticket_id})}
+
+
+_LIVE_ITEMS = select(WorkItem).where(WorkItem.ticket_id == bindparam("ticket", type_=WorkItem.ticket_id.type), _LIVE)
+
+
 def live_channels(ticket_id: int) -> list[str]:
     """The channels on which a ticket's work waits or is held."""
     return list(db.session().scalars(select(WorkItem.channel).where(WorkItem.ticket_id == ticket_id, _LIVE).order_by(WorkItem.channel)))

@@ -7,10 +7,11 @@ message and paged by keyset on a partial index of what is unsolved, so that clos
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, false, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from helpdesk import clock, db, web
@@ -86,18 +87,46 @@ def count(who: Principal, key: str) -> str:
 
 
 def capped(found: Select[Ticket]) -> str:
-    some = found.with_only_columns(Ticket.id).order_by(None).limit(COUNTED).subquery()
-    number = db.session().scalar(select(func.count()).select_from(some)) or 0
-    return "999+" if number >= COUNTED else str(number)
+    return _shown(db.session().scalar(_counted(found)))
+
+
+def _counted(found: Select[Ticket]) -> Select[int]:
+    return select(func.count()).select_from(found.with_only_columns(Ticket.id).order_by(None).limit(COUNTED).subquery())
+
+
+def _shown(number: int | None) -> str:
+    return "999+" if (number or 0) >= COUNTED else str(number or 0)
+
+
+# Made once: every change of a ticket draws its row and counts its lists.
+_ID = Ticket.id.type
+_OPEN = select(Ticket).where(unsolved(), Ticket.merged_into_id.is_(None))
+_IN_QUEUE = _counted(_OPEN.where(Ticket.queue_id == bindparam("whose", type_=_ID)))
+_WITH_AGENT = _counted(_OPEN.where(Ticket.assignee_id == bindparam("whose", type_=_ID)))
+_SHOWN = (
+    select(Ticket)
+    .where(Ticket.id.in_(bindparam("ids", type_=_ID, expanding=True)))
+    .options(joinedload(Ticket.requester), joinedload(Ticket.assignee))
+)
 
 
 def queue_count(queue_id: int) -> str:
     """The count beside a queue's name; the same for everybody who sees the queue."""
-    return capped(select(Ticket).where(Ticket.queue_id == queue_id, unsolved(), Ticket.merged_into_id.is_(None)))
+    return _shown(db.session().connection().scalar(_IN_QUEUE, {"whose": queue_id}))
 
 
 def mine_count(user_id: int) -> str:
-    return capped(select(Ticket).where(Ticket.assignee_id == user_id, unsolved(), Ticket.merged_into_id.is_(None)))
+    return _shown(db.session().connection().scalar(_WITH_AGENT, {"whose": user_id}))
+
+
+def looked_at(ids: Iterable[int]) -> list[Ticket]:
+    """Tickets with requester and assignee, for drawing: every screen of one round shows the same look, and each is read once for all."""
+    wanted = set(ids)
+    seen: dict[int, Ticket] = db.unit().notes.setdefault("looked at", {})
+    if missing := wanted - seen.keys():
+        for ticket in db.session().scalars(_SHOWN, {"ids": list(missing)}):
+            seen[ticket.id] = ticket
+    return [seen[ticket_id] for ticket_id in sorted(wanted & seen.keys())]
 
 
 def queues_by_id() -> dict[int, Queue]:

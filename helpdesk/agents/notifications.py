@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, exists, func, insert, select, update
 
 from helpdesk import clock, db
 from helpdesk.agents.models import Notification
@@ -37,25 +39,39 @@ def tell_owner_of_rating(fact: TicketRated) -> None:
 
 def add(user_id: int, ticket_id: int, kind: str) -> None:
     """One unread notification per ticket and kind: more of the same only renews it."""
-    session = db.session()
-    waiting = session.scalar(
-        select(Notification).where(
-            Notification.user_id == user_id, Notification.ticket_id == ticket_id, Notification.kind == kind, Notification.read_at.is_(None)
-        )
+    connection = db.session().connection()
+    values = {"whom": user_id, "what": ticket_id, "as": kind, "now": clock.now()}
+    if connection.execute(_ADDING, values).rowcount != 1:
+        connection.execute(_RENEWING, values)
+
+
+def _made_once() -> tuple[Any, Any]:
+    """Add unless one waits, and renew the one that waits: made once, since every assignment asks."""
+    table = cast(Table, Notification.__table__)
+    row = table.c
+    whom, what, kind = (
+        bindparam("whom", type_=row.user_id.type),
+        bindparam("what", type_=row.ticket_id.type),
+        bindparam("as", type_=row.kind.type),
     )
-    if waiting is not None:
-        waiting.at = clock.now()
-        return
-    session.add(Notification(user_id=user_id, ticket_id=ticket_id, kind=kind, at=clock.now()))
+    now = bindparam("now", type_=row.at.type)
+    same = (row.user_id == whom, row.ticket_id == what, row.kind == kind, row.read_at.is_(None))
+    new = select(whom, what, kind, now).where(~exists().where(*same))
+    return insert(table).from_select(["user_id", "ticket_id", "kind", "at"], new), update(table).where(*same).values(at=now)
+
+
+_ADDING, _RENEWING = _made_once()
 
 
 def unread_count(user_id: int) -> int:
-    return (
-        db.session().scalar(
-            select(func.count()).select_from(Notification).where(Notification.user_id == user_id, Notification.read_at.is_(None))
-        )
-        or 0
-    )
+    return db.session().connection().scalar(_UNREAD, {"whom": user_id}) or 0
+
+
+_UNREAD = (
+    select(func.count())
+    .select_from(Notification)
+    .where(Notification.user_id == bindparam("whom", type_=Notification.user_id.type), Notification.read_at.is_(None))
+)
 
 
 def latest(user_id: int, *, limit: int = 30) -> list[tuple[Notification, Ticket]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import insert, literal_column, select, update
+from sqlalchemy import bindparam, insert, literal_column, select, update
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
@@ -98,13 +98,19 @@ def expire_late(offer_id: int) -> None:
 
 def open_offers(user_id: int) -> list[Offer]:
     """What is held out to an agent right now, the most urgent first."""
-    return list(
-        db.session().scalars(
-            select(Offer)
-            .where(Offer.user_id == user_id, Offer.state == OfferState.OFFERED, Offer.expires_at > clock.now())
-            .order_by(Offer.expires_at)
-        )
+    return list(db.session().scalars(_HELD_OUT, {"whom": user_id, "now": clock.now()}))
+
+
+#: Made once: every assignment draws it.
+_HELD_OUT = (
+    select(Offer)
+    .where(
+        Offer.user_id == bindparam("whom", type_=Offer.user_id.type),
+        Offer.state == OfferState.OFFERED,
+        Offer.expires_at > bindparam("now", type_=Offer.expires_at.type),
     )
+    .order_by(Offer.expires_at)
+)
 
 
 def _life_of(fact: OfferMade) -> timedelta:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import func, select, tuple_
 
 from helpdesk import catalog, clock, db, live
+from helpdesk.agents import lists
 from helpdesk.agents.models import Assignment, ItemState, Presence, PresenceState, QueueMember, Signature, WorkItem
 from helpdesk.auth import User
 from helpdesk.tickets.models import Ticket
@@ -145,8 +146,7 @@ def _head_since(queue_id: int) -> datetime | None:
 )  # fmt: skip
 def moved(facts: Sequence[Any]) -> None:
     """The line of each queue concerned moved; those who stand in it look again. The push says nothing but that."""
-    ids = {fact.ticket_id for fact in facts}
-    queues = set(db.session().scalars(select(Ticket.queue_id).where(Ticket.id.in_(ids)).distinct()))
+    queues = {ticket.queue_id for ticket in lists.looked_at(fact.ticket_id for fact in facts)}
     queues |= {fact.old for fact in facts if isinstance(fact, catalog.TicketMoved)}
     for queue_id in sorted(queues):
         live.push(f"line:{queue_id}", "changed")

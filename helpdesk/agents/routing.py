@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
@@ -58,6 +58,7 @@ from helpdesk.catalog import (
     WorkStranded,
     WrapUpEnded,
 )
+from helpdesk.crm.models import Contact
 from helpdesk.errors import Invalid
 from helpdesk.events import Outside, reaction, record
 from helpdesk.preferences import preferences
@@ -282,7 +283,7 @@ def wait_for(ticket: Ticket, channel: str, *, by: Actor) -> Waiting:
     return Waiting(waiting.enqueue(ticket, channel))
 
 
-@reaction(ItemQueued, key=lambda fact: f"item:{fact.item_id}", name="routing.queued")
+@reaction(ItemQueued, when=lambda fact: fact.channel != TICKET, key=lambda fact: f"item:{fact.item_id}", name="routing.queued")
 def queued(fact: ItemQueued) -> Outside | None:
     """Look for an agent for a chat or a call; tickets are looked after by what made them wait."""
     item = db.session().get(WorkItem, fact.item_id)
@@ -303,12 +304,14 @@ def end_contact(ticket: Ticket, channel: str, *, by: Actor) -> None:
 def _waits(ticket_id: int) -> Outside | None:
     """Make sure an unsolved ticket either waits or is owned; then match what waits, in a new transaction."""
     session = db.session()
-    ticket = session.get_one(Ticket, ticket_id)
+    ticket, *with_it = session.execute(_WAITING, {"id": ticket_id}).one()
     if ticket.status not in UNSOLVED:
         return None
-    if assignments.live_item(ticket) is None and any(assignments.live_item(ticket, channel) for channel in LIVE):
+    db.keep(*with_it)
+    live = assignments.live_items(ticket_id)
+    if live and TICKET not in live:
         return None  # somebody is talking, or about to talk, to the customer: that is the work
-    item = waiting.enqueue(ticket)
+    item = live.get(TICKET) or waiting.begin(ticket)
     if item.state is ItemState.ASSIGNED:
         if ticket.status not in (Status.PENDING, Status.ON_HOLD):
             assignments.wake(item)
@@ -320,10 +323,19 @@ def _waits(ticket_id: int) -> Outside | None:
             item.state, item.user_id = ItemState.ASSIGNED, owner.id
             assignments.begin(item, owner.id, how="reply", counted=False)
             return None
-    if item.state is ItemState.WAITING:
-        waiting.place(item, ticket)
+    if item.state is ItemState.WAITING and TICKET in live:
+        waiting.place(item, ticket)  # one that just began to wait stands where it belongs
     item_id = item.id
     return _then(lambda: matching.match_item(item_id))
+
+
+#: A ticket with the queue and the customer that say where it stands: one look instead of three, made once.
+_WAITING = (
+    select(Ticket, Queue, Contact)
+    .join(Queue, Queue.id == Ticket.queue_id)
+    .join(Contact, Contact.id == Ticket.requester_id)
+    .where(Ticket.id == bindparam("id", type_=Ticket.id.type))
+)
 
 
 def _finish(ticket_id: int, how: str) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
-
 from helpdesk import catalog, db, live
 from helpdesk.agents import lists, notifications, offers, wrap_up
 from helpdesk.agents.models import Offer, WorkItem
@@ -59,10 +56,7 @@ def may_watch_ticket(who: Principal, key: str, _token: str) -> bool:
 @live.shows(*MOVING)
 def rows(facts: list[Any]) -> None:
     """The row, once per language, to the rooms where it stands or stood; then the counts that moved."""
-    ids = {fact.ticket_id for fact in facts}
-    tickets = db.session().scalars(
-        select(Ticket).where(Ticket.id.in_(ids)).options(joinedload(Ticket.requester), joinedload(Ticket.assignee))
-    )
+    tickets = lists.looked_at(fact.ticket_id for fact in facts)
     queues = lists.queues_by_id()
     touched_queues: set[int] = set()
     touched_agents: set[int] = set()
@@ -103,8 +97,7 @@ def news(facts: list[Any]) -> None:
 
     They are written by deliveries of the same facts, so this may be one behind: the page's own fetch heals it.
     """
-    ids = {fact.ticket_id for fact in facts}
-    owners = set(db.session().scalars(select(Ticket.assignee_id).where(Ticket.id.in_(ids), Ticket.assignee_id.is_not(None))))
+    owners = {ticket.assignee_id for ticket in lists.looked_at(fact.ticket_id for fact in facts)}
     for user_id in sorted(owner for owner in owners if owner):
         live.push(f"agent:{user_id}", "count", counts={"news": str(notifications.unread_count(user_id) or "")})
 
@@ -115,7 +108,7 @@ def tell_assigned(facts: list[Any]) -> None:
     for fact in facts:
         if fact.new is None or fact.by.user_id == fact.new:
             continue
-        ticket = queries.by_id(fact.ticket_id)
+        (ticket,) = lists.looked_at([fact.ticket_id])
         live.push(f"agent:{fact.new}", "toast", text=live.drawn("agents/_assigned.txt", ticket=ticket), url=f"/inbox/{ticket.number}")
 
 

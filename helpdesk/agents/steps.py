@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import literal_column, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from helpdesk import clock, db
@@ -135,7 +135,7 @@ def signature_of(queue: Queue, channel: str, step: int) -> Signature:
     interned: dict[str, Signature] = db.unit().notes.setdefault("signatures", {})
     if shape in interned:
         return interned[shape]
-    found = session.scalar(select(Signature).where(Signature.shape == shape))
+    found = session.scalar(_OF_SHAPE, {"shape": shape})
     if found is None:
         dialect = sqlite if db.engine().dialect.name == "sqlite" else postgresql
         values = {
@@ -147,9 +147,12 @@ def signature_of(queue: Queue, channel: str, step: int) -> Signature:
             "overflow_id": overflow,
         }
         session.execute(dialect.insert(Signature).values(**values).on_conflict_do_nothing(index_elements=["shape"]))
-        found = session.scalars(select(Signature).where(Signature.shape == shape)).one()
+        found = session.scalars(_OF_SHAPE, {"shape": shape}).one()
     interned[shape] = found
     return found
+
+
+_OF_SHAPE = select(Signature).where(Signature.shape == bindparam("shape"))
 
 
 def moment(at: datetime | None) -> str:

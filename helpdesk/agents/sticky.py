@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_, exists, select
+from sqlalchemy import and_, bindparam, exists, select
 
 from helpdesk import clock, db
 from helpdesk.agents.models import TICKET, AgentSkill, Assignment, Exclusion, Presence, PresenceState, QueueMember, WorkItem
@@ -59,17 +60,22 @@ def keeper_of(item: WorkItem, queue: Queue, requester_id: int, *, only: int | No
 
 def last_served_by(requester_id: int) -> int | None:
     """Who answered this customer last; for somebody who only ever called, who had the last call."""
-    session = db.session()
-    theirs = select(Ticket.id).where(Ticket.requester_id == requester_id).order_by(Ticket.last_message_at.desc()).limit(LATEST).subquery()
+    answered_by: int | None
+    talked_to: int | None
+    answered_by, talked_to = db.session().connection().execute(_SERVED, {"requester": requester_id}).one()
+    return answered_by if answered_by is not None else talked_to
+
+
+def _served() -> Any:
+    """Who answered last, and who had the last call or chat: one statement, made once, since every new ticket asks."""
+    customer = bindparam("requester", type_=Ticket.requester_id.type)
+    theirs = select(Ticket.id).where(Ticket.requester_id == customer).order_by(Ticket.last_message_at.desc()).limit(LATEST).subquery()
     answered = (
         select(Message.user_id)
         .where(Message.ticket_id.in_(select(theirs.c.id)), Message.kind == MessageKind.REPLY, Message.user_id.is_not(None))
         .order_by(Message.id.desc())
         .limit(1)
     )
-    found = session.scalar(answered)
-    if found is not None:
-        return found
     talked = (
         select(Assignment.user_id)
         .join(WorkItem, WorkItem.id == Assignment.item_id)
@@ -77,4 +83,7 @@ def last_served_by(requester_id: int) -> int | None:
         .order_by(Assignment.id.desc())
         .limit(1)
     )
-    return session.scalar(talked)
+    return select(answered.scalar_subquery(), talked.scalar_subquery())
+
+
+_SERVED = _served()

@@ -29,9 +29,11 @@ TIER_VALUE = {"vip": 1.0, "gold": 0.8, "silver": 0.4, "key": 1.0, "regular": 0.6
 
 def enqueue(ticket: Ticket, channel: str = TICKET) -> WorkItem:
     """The ticket's live work item of a channel, waiting if nobody owns it; made if there is none."""
-    item = assignments.live_item(ticket, channel)
-    if item is not None:
-        return item
+    return assignments.live_item(ticket, channel) or begin(ticket, channel)
+
+
+def begin(ticket: Ticket, channel: str = TICKET) -> WorkItem:
+    """A new item that waits, for a ticket that has none of this channel."""
     session = db.session()
     queue = session.get_one(Queue, ticket.queue_id)
     item = WorkItem(
@@ -51,7 +53,7 @@ def enqueue(ticket: Ticket, channel: str = TICKET) -> WorkItem:
     place(item, ticket, afresh=True)
     session.add(item)
     session.flush()
-    record(ItemQueued(ticket.id, item.id, queue.id, SYSTEM, next_step_at=steps.moment(item.step_until)))
+    record(ItemQueued(ticket.id, item.id, queue.id, SYSTEM, next_step_at=steps.moment(item.step_until), channel=channel))
     return item
 
 

@@ -237,6 +237,10 @@ def _subject(incoming: Incoming) -> str:
 
 def _next_number() -> int:
     """From the sequence on PostgreSQL (gaps are fine); under the write lock on SQLite."""
-    if db.engine().dialect.name == "postgresql":
-        return int(db.session().scalar(select(Sequence(ticket_number.name).next_value())) or FIRST_NUMBER)
-    return int(db.session().scalar(select(func.coalesce(func.max(Ticket.number), FIRST_NUMBER - 1))) or 0) + 1
+    return int(db.session().connection().scalar(_NUMBERS[db.engine().dialect.name]) or FIRST_NUMBER)
+
+
+_NUMBERS: dict[str, Any] = {
+    "postgresql": select(Sequence(ticket_number.name).next_value()),
+    "sqlite": select(func.coalesce(func.max(Ticket.number), FIRST_NUMBER - 1) + 1),
+}

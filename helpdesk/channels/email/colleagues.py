@@ -7,7 +7,7 @@ Message-ID it answers. With the proof but without the mark it becomes a note; wi
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from helpdesk import db
 from helpdesk.actor import Actor
@@ -31,8 +31,11 @@ def named(address: str) -> User | None:
     """The colleague with this address, if one works here now."""
     if "@" not in address:
         return None
-    found = select(User).where(func.lower(User.email) == address.strip().lower(), User.role.in_(STAFF), User.active)
-    return db.session().scalar(found.limit(1))
+    return db.session().scalar(_BY_ADDRESS, {"address": address.strip().lower()})
+
+
+#: Made once: every mail asks.
+_BY_ADDRESS = select(User).where(func.lower(User.email) == bindparam("address"), User.role.in_(STAFF), User.active).limit(1)
 
 
 def take(arrival: Arrival, user: User, mail: Mail, files: tuple[NewFile, ...], checks: Checks, addresses: list[str]) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.channels.email import marks
+from helpdesk.channels.email.models import InboxTrust
 from helpdesk.tickets.models import Channel, Inbox
 
 _MAIL = (Inbox.active, Inbox.channel == Channel.EMAIL, Inbox.address.is_not(None))
@@ -25,6 +26,7 @@ class Doors:
     exact: dict[str, int]
     all_of: dict[str, int]  # domain → inbox; "" for any domain
     rows: dict[int, Inbox]
+    believed: dict[int, str]  # inbox → whose judgement of senders it believes (`trusted`)
 
     def find(self, addresses: Iterable[str]) -> tuple[int, str] | None:
         """The inbox (its id, and the address it is called by here) of the first address that has one."""
@@ -49,14 +51,26 @@ def doors() -> Doors:
     """Read them, inside a transaction."""
     exact: dict[str, int] = {}
     all_of: dict[str, int] = {}
-    rows = {inbox.id: inbox for inbox in db.session().scalars(select(Inbox).where(*_MAIL).order_by(Inbox.id))}
+    rows: dict[int, Inbox] = {}
+    believed: dict[int, str] = {}
+    for inbox, authserv_id in db.session().execute(_DOORS):
+        rows[inbox.id], believed[inbox.id] = inbox, authserv_id or ""
     for inbox_id, inbox in rows.items():
         name = _ascii((inbox.address or "").strip().lower())
         if name.startswith("*"):
             all_of.setdefault(name.partition("@")[2], inbox_id)
         else:
             exact.setdefault(name, inbox_id)
-    return Doors(exact, all_of, rows)
+    return Doors(exact, all_of, rows, believed)
+
+
+#: Made once: every mail asks.
+_DOORS = select(Inbox, InboxTrust.authserv_id).outerjoin(InboxTrust, InboxTrust.inbox_id == Inbox.id).where(*_MAIL).order_by(Inbox.id)
+
+
+def owns(inbox: Inbox | None, address: str) -> bool:
+    """Whether this is that very inbox's own address, and mail comes in there; says nothing of other inboxes."""
+    return inbox is not None and inbox.active and inbox.channel is Channel.EMAIL and inbox.address == address and address[:1] != "*"
 
 
 def from_address(inbox: Inbox | None, fallback: str) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from helpdesk import clock, db, events, files
 from helpdesk.actor import Actor
+from helpdesk.auth import User
 from helpdesk.catalog import LargeMailStored, MailStored
 from helpdesk.channels.email import (
     arrivals,
@@ -78,7 +79,7 @@ class Understood:
 @reaction(MailStored, lane="hot", key=lambda fact: f"arrival:{fact.arrival_id}", name="mail.understand")
 def understand_small(fact: MailStored) -> Outside | None:
     """Understand a small mail at once: a ticket, a message, a note or quarantine."""
-    return _reading(fact.arrival_id)
+    return _reading(fact.arrival_id, at_once=True)
 
 
 @reaction(LargeMailStored, lane="io", key=lambda fact: f"arrival:{fact.arrival_id}", name="mail.understand_large")
@@ -87,12 +88,16 @@ def understand_large(fact: LargeMailStored) -> Outside | None:
     return _reading(fact.arrival_id)
 
 
-def _reading(arrival_id: int) -> Outside | None:
+def _reading(arrival_id: int, *, at_once: bool = False) -> Outside | None:
+    """`at_once`: a mail that costs a moment to read and has no files is decided here, for less than a second transaction would cost."""
     arrival = arrivals.undecided(arrival_id)
     if arrival is None:
         return None
+    if at_once and (brief := _glanced(arrival)) is not None:
+        _accept(arrival, brief)
+        return None
 
-    checking = not arrival.silent and trusted.authserv_id(arrival.inbox_id) == ""
+    checking = _checks(arrival)
 
     def then(result: Understood | Exception) -> None:
         if isinstance(result, Exception):
@@ -108,18 +113,12 @@ def understand(arrival: Arrival, *, checking: bool = False) -> Understood:
     Raises Unavailable when the disk is.
     """
     steps.reached("understand")
-    try:
-        raw = arrivals.raw_of(arrival)
-    except NotFound:
+    raw = _bytes_of(arrival)
+    if raw is None:
         return Understood(failure=BYTES_GONE)
-    if arrival.recipients and not arrival.sender:
-        raw = b"Return-Path: <>\r\n" + raw  # the envelope's null sender: a report, whatever its header says (RFC 5321, 4.5.5)
-    try:
-        mail = bounded.parse(raw)
-    except bounded.ParseFailed as failed:
-        return Understood(failure=f"{NOT_UNDERSTOOD}\n{failed.reason}")
-    made = Understood(mail, our_ids=reports.our_ids(mail, raw))
-    if mail.opens_nothing or not mail.from_email:
+    made = _parsed(raw)
+    mail = made.mail
+    if mail is None or mail.opens_nothing or not mail.from_email:
         return made
     if checking and signatures.signed(raw):
         made.signers = signatures.signers(raw, mail)
@@ -134,6 +133,44 @@ def understand(arrival: Arrival, *, checking: bool = False) -> Understood:
     return made
 
 
+def _glanced(arrival: Arrival) -> Understood | None:
+    """What a mail says that is read here in no time, has no files and no signature to ask about; None for any other."""
+    steps.reached("understand")
+    raw = _bytes_of(arrival)
+    if raw is None:
+        return Understood(failure=BYTES_GONE)
+    if not bounded.harmless(raw) or (signatures.signed(raw) and _checks(arrival)):
+        return None
+    made = _parsed(raw)
+    if made.mail is not None and made.mail.attachments:
+        return None
+    steps.reached("files kept")
+    return made
+
+
+def _checks(arrival: Arrival) -> bool:
+    """Whether a signature is ours to check, because no server of ours has."""
+    return not arrival.silent and trusted.authserv_id(arrival.inbox_id) == ""
+
+
+def _bytes_of(arrival: Arrival) -> bytes | None:
+    try:
+        raw = arrivals.raw_of(arrival)
+    except NotFound:
+        return None
+    if arrival.recipients and not arrival.sender:
+        raw = b"Return-Path: <>\r\n" + raw  # the envelope's null sender: a report, whatever its header says (RFC 5321, 4.5.5)
+    return raw
+
+
+def _parsed(raw: bytes) -> Understood:
+    try:
+        mail = bounded.parse(raw)
+    except bounded.ParseFailed as failed:
+        return Understood(failure=f"{NOT_UNDERSTOOD}\n{failed.reason}")
+    return Understood(mail, our_ids=reports.our_ids(mail, raw))
+
+
 def _kept(attachment: Attachment) -> NewFile:
     stored = files.store().put(attachment.data)
     return NewFile(attachment.filename, attachment.content_type, stored, attachment.content_id or "")
@@ -143,12 +180,24 @@ def accept(arrival_id: int, understood: Understood) -> Arrival | None:
     """Decide a mail's fate, in the current transaction; None when it had been decided meanwhile. The ledger says what and why."""
     try:
         arrival = arrivals.undecided(arrival_id)
-        if arrival is None:
-            understood.discard()
-            return None
+    except BaseException:
+        understood.discard()
+        raise
+    if arrival is None:
+        understood.discard()
+        return None
+    _accept(arrival, understood)
+    return arrival
+
+
+def _accept(arrival: Arrival, understood: Understood) -> None:
+    """Decide the fate of an arrival that is locked and open."""
+    try:
         steps.reached("decide")
         with _as_history(arrival, understood.mail) as at:
             _decide(arrival, understood, at)
+        if understood.mail is not None:  # only now: the row is written once, with its fate
+            arrival.subject, arrival.author = understood.mail.subject[:300], understood.mail.from_email[:320]
         db.session().flush()
         steps.reached("decided")
     except BaseException:
@@ -156,7 +205,6 @@ def accept(arrival_id: int, understood: Understood) -> Arrival | None:
         raise
     if arrival.message_id is None:
         understood.discard()
-    return arrival
 
 
 @contextlib.contextmanager
@@ -175,7 +223,6 @@ def _decide(arrival: Arrival, understood: Understood, at: datetime | None) -> No
     if mail is None:
         arrivals.quarantine(arrival, understood.failure)
         return
-    arrival.subject, arrival.author = mail.subject[:300], mail.from_email[:320]
     if _is_ours(mail.message_id):
         arrivals.decide(arrival, ArrivalState.REFUSED, CAME_BACK)
         return
@@ -200,14 +247,15 @@ def _decide(arrival: Arrival, understood: Understood, at: datetime | None) -> No
     except Invalid:
         arrivals.quarantine(arrival, BAD_SENDER)
         return
-    if _by_colleague(arrival, mail, understood, inbox, addresses):
+    colleague = colleagues.named(mail.from_email)
+    if colleague is not None and _by_colleague(arrival, colleague, mail, understood, inbox, addresses):
         return
     twins = _same_id(mail)
     if any(_same_words(twin, sender, mail, understood) for twin in twins):
         twin = next(twin for twin in twins if _same_words(twin, sender, mail, understood))
         arrivals.decide(arrival, ArrivalState.DUPLICATE, SAME_MAIL, ticket_id=twin.ticket_id)
         return
-    _take_in(arrival, inbox, sender, understood, doors, addresses, bool(twins), at)
+    _take_in(arrival, inbox, sender, understood, doors, addresses, at, twins=bool(twins), colleague=colleague is not None)
 
 
 def _take_in(
@@ -217,19 +265,25 @@ def _take_in(
     understood: Understood,
     doors: inboxes.Doors,
     addresses: list[str],
-    twins: bool,
     at: datetime | None,
+    *,
+    twins: bool,
+    colleague: bool,
 ) -> None:
-    """A person wrote (or a newsletter did): a message on their ticket, or a new one."""
+    """A person wrote (or a newsletter did): a message on their ticket, or a new one.
+
+    `twins`: there are messages with the same Message-ID; `colleague`: the sender's address is a colleague's.
+    """
     mail = understood.mail
     assert mail is not None
-    checks = senders.judge(mail, trusted.authserv_id(inbox.id), understood.signers)
+    believed = doors.believed.get(inbox.id) if inbox.id in doors.rows else trusted.authserv_id(inbox.id)
+    checks = senders.judge(mail, believed or "", understood.signers)
     suspicious = [*warnings.about(mail, checks), *impostors.about(mail, doors)]
     if sender.bounce_note and not mail.automatic:
         failing.trust_again(sender, by=arrivals.DOOR, address=mail.from_email)
     belongs = belonging.find(mail, sender, addresses, forged=warnings.FORGED_SENDER in suspicious)
     said = [*suspicious, *belongs.warnings]
-    if colleagues.named(mail.from_email) is not None:
+    if colleague:
         said.append(warnings.COLLEAGUE_UNPROVEN if not checks.proven else "")
     if twins or arrival.conflicting:
         said.append(warnings.SAME_ID)
@@ -255,10 +309,9 @@ def _take_in(
             claims.ask(belongs.meant, ticket, message, sender)
 
 
-def _by_colleague(arrival: Arrival, mail: Mail, understood: Understood, inbox: Inbox, addresses: list[str]) -> bool:
+def _by_colleague(arrival: Arrival, user: User, mail: Mail, understood: Understood, inbox: Inbox, addresses: list[str]) -> bool:
     """Whether a colleague wrote from their own mail program and it was taken in as theirs."""
-    user = colleagues.named(mail.from_email)
-    if user is None or arrival.silent:
+    if arrival.silent:
         return False
     checks = senders.judge(mail, trusted.authserv_id(inbox.id), understood.signers)
     if not checks.proven:
@@ -345,7 +398,11 @@ def _same_id(mail: Mail) -> list[Message]:
     """Messages that came with the same Message-ID."""
     if not _fitting(mail.message_id):
         return []
-    return list(db.session().scalars(select(Message).where(Message.header_id == mail.message_id).order_by(Message.id).limit(20)))
+    return list(db.session().scalars(_SAME_ID, {"header": mail.message_id}))
+
+
+#: Made once: every mail asks.
+_SAME_ID = select(Message).where(Message.header_id == bindparam("header")).order_by(Message.id).limit(20)
 
 
 def _same_words(twin: Message, sender: Contact, mail: Mail, understood: Understood) -> bool:

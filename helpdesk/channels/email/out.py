@@ -377,5 +377,5 @@ def _queue(row: Outgoing) -> Outgoing:
     row.created_at = clock.now()
     db.session().add(row)
     db.session().flush()
-    record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
+    record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id, not_before=row.not_before.isoformat()))
     return row

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 
 from helpdesk import clock, db
 from helpdesk.catalog import TicketOpened
@@ -21,6 +21,8 @@ from helpdesk.events import reaction
 from helpdesk.preferences import preferences
 from helpdesk.tickets.models import Channel, Inbox, Message, MessageKind, Ticket
 
+#: Channels on which a new request is confirmed by mail.
+CONFIRMED = (Channel.EMAIL, Channel.PORTAL)
 LIMITS = ((timedelta(hours=1), 1), (timedelta(days=1), 3))
 _ROBOT = re.compile(
     r"(?i)^(?:no-?_?reply|do-?_?not-?_?reply|mailer-daemon|postmaster|daemon|root|bounces?|owner|majordomo|listserv|nobody|robot|auto.?reply)"
@@ -28,26 +30,18 @@ _ROBOT = re.compile(
 )
 
 
-@reaction(TicketOpened, lane="io", key=lambda fact: f"ticket:{fact.ticket_id}", name="mail.receipt")
+@reaction(
+    TicketOpened, lane="io", when=lambda fact: fact.channel in CONFIRMED, key=lambda fact: f"ticket:{fact.ticket_id}", name="mail.receipt"
+)
 def acknowledge(fact: TicketOpened) -> None:
     """Tell the customer that the request has arrived, its number and where to follow it, unless that could do harm."""
-    session = db.session()
-    ticket = session.get_one(Ticket, fact.ticket_id)
-    if not preferences().acknowledge or ticket.channel not in (Channel.EMAIL, Channel.PORTAL):
+    if not preferences().acknowledge or fact.channel not in CONFIRMED:
         return
-    first = (
-        select(Message, Arrival)
-        .outerjoin(Arrival, Arrival.message_id == Message.id)
-        .where(Message.ticket_id == ticket.id, Message.kind == MessageKind.INBOUND)
-        .order_by(Message.id)
-        .limit(1)
-    )
-    message, arrival = session.execute(first).one()
-    contact = contacts.canonical(session.get_one(Contact, ticket.requester_id))
+    ticket, requester, inbox, message, arrival = db.session().execute(_REQUEST, {"id": fact.ticket_id}).one()
+    contact = contacts.canonical(requester)
     address = (arrival.author if arrival is not None and contact.erased_at is None else "") or out.address_of(ticket, contact)
     if not address or not _may_answer(message, arrival, address) or not within_limits(address):
         return
-    inbox = session.get_one(Inbox, ticket.inbox_id)  # held, so that it is read once
     link = out.ticket_link(ticket, ticket.requester_id)
     words = compose.words(OutgoingKind.RECEIPT, out.language_of(ticket, contact), number=ticket.number, link=link)
     # Without the name that the mail gave itself: that would be a stranger's text too.
@@ -62,6 +56,19 @@ def acknowledge(fact: TicketOpened) -> None:
         shown=[["", address]],
         thread=[message.header_id or ""],
     )
+
+
+#: Everything that a receipt needs to know of a new request, made once: each one asks.
+_REQUEST = (
+    select(Ticket, Contact, Inbox, Message, Arrival)
+    .join(Contact, Contact.id == Ticket.requester_id)
+    .join(Inbox, Inbox.id == Ticket.inbox_id)
+    .join(Message, and_(Message.ticket_id == Ticket.id, Message.kind == MessageKind.INBOUND))
+    .outerjoin(Arrival, Arrival.message_id == Message.id)
+    .where(Ticket.id == bindparam("id", type_=Ticket.id.type))
+    .order_by(Message.id)
+    .limit(1)
+)
 
 
 def within_limits(address: str) -> bool:

@@ -8,9 +8,9 @@ Without a mail server it waits, visibly.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 
 from helpdesk import clock, db, smtp, vault, web
 from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent, SettingsChanged
@@ -35,15 +35,14 @@ _AUTOMATIC = {OutgoingKind.RECEIPT: "auto-replied", OutgoingKind.REPLY: ""}
 
 
 def _until_due(fact: MailQueued) -> timedelta:
-    row = db.session().get_one(Outgoing, fact.outgoing_id)
-    return max(timedelta(), row.not_before - clock.now())
+    told = datetime.fromisoformat(fact.not_before) if fact.not_before else db.session().get_one(Outgoing, fact.outgoing_id).not_before
+    return max(timedelta(), told - clock.now())
 
 
 @reaction(MailQueued, lane="io", delay=_until_due, key=lambda fact: f"outgoing:{fact.outgoing_id}", newcomer="advance", name="mail.send")
 def send(fact: MailQueued) -> Outside | None:
     """Hand a mail to the mail server once its time has come, unless it was taken back."""
-    session = db.session()
-    row = session.get(Outgoing, fact.outgoing_id, with_for_update=True, populate_existing=True)
+    row, inbox = db.session().execute(_MAIL, {"id": fact.outgoing_id}).first() or (None, None)
     if row is None or row.state not in (OutgoingState.WAITING, OutgoingState.SENDING):
         return None
     if _taken_back(row):
@@ -56,7 +55,6 @@ def send(fact: MailQueued) -> Outside | None:
     if row.not_before > now:  # moved meanwhile, or somebody is sending it
         record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
         return None
-    inbox = session.get(Inbox, row.inbox_id) if row.inbox_id is not None else None
     server, obstacle = _way(inbox)
     if server is None:
         _hold(row, obstacle)
@@ -71,6 +69,16 @@ def send(fact: MailQueued) -> Outside | None:
         then=lambda answer: _finish(fact.outgoing_id, attempt, answer),
         patience=patience,
     )
+
+
+#: A mail, locked, with the inbox it leaves from; made once: each try asks.
+_MAIL = (
+    select(Outgoing, Inbox)
+    .outerjoin(Inbox, Inbox.id == Outgoing.inbox_id)
+    .where(Outgoing.id == bindparam("id", type_=Outgoing.id.type))
+    .with_for_update(of=Outgoing)
+    .execution_options(populate_existing=True)
+)
 
 
 def server_of(inbox: Inbox | None) -> smtp.MailServer | None:
@@ -88,16 +96,22 @@ def _way(inbox: Inbox | None) -> tuple[smtp.MailServer | None, str]:
     return server, "" if server else NO_SERVER
 
 
+#: Made once: whenever a mail left it is asked.
+_HELD = (
+    select(Outgoing)
+    .where(
+        Outgoing.state == OutgoingState.WAITING,
+        Outgoing.server_words.in_((NO_SERVER, UNREADABLE)),
+        Outgoing.not_before <= bindparam("now", type_=Outgoing.not_before.type),
+    )
+    .order_by(Outgoing.id)
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 def wake_held(limit: int = 200) -> int:
     """Queue mails that wait for a mail server although there is one now; how many. Called when one was set up, and whenever a mail left."""
-    rows = db.session().scalars(
-        select(Outgoing)
-        .where(
-            Outgoing.state == OutgoingState.WAITING, Outgoing.server_words.in_((NO_SERVER, UNREADABLE)), Outgoing.not_before <= clock.now()
-        )
-        .order_by(Outgoing.id)
-        .limit(limit)
-    )
+    rows = db.session().scalars(_HELD, {"now": clock.now(), "most": limit})
     woken = 0
     for row in rows:
         inbox = db.session().get(Inbox, row.inbox_id) if row.inbox_id is not None else None
@@ -118,7 +132,8 @@ def server_set_up(fact: SettingsChanged) -> None:
 def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
     """Everything the mail is made of, read now; written to bytes later, outside."""
     from_address = inboxes.from_address(inbox, web.settings().mail_from)
-    marked = row.ticket_id is not None and row.contact_id is not None and inboxes.doors().ours(from_address)
+    about = row.ticket_id is not None and row.contact_id is not None
+    marked = about and (inboxes.owns(inbox, from_address) or inboxes.doors().ours(from_address))
     along = out.files_of(row.message_id, inbox)[0] if row.kind is OutgoingKind.REPLY and row.message_id is not None else []
     words = out.sign_in_words(row) if row.kind is OutgoingKind.SIGN_IN else compose.Words(row.subject, row.body_text, row.body_html)
     return compose.Letter(
