@@ -92,6 +92,11 @@ def read_all(subject: str, form: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def filled(subject: str, held: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The label and the value of each field that is filled in, as people read them."""
+    return [(label_of(one), shown(subject, one.key, held[one.key])) for one in defined(subject) if held and one.key in held]
+
+
 def shown(subject: str, key: str, value: Any) -> str:
     """A stored value as people read it."""
     one = next((one for one in defined(subject, also_gone=True) if one.key == key), None)

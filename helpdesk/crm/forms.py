@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from helpdesk import web
+from helpdesk.crm import queries, words
 from helpdesk.errors import Conflict, HelpdeskError, Invalid
 
 #: What a form page shows again with the person's words still in it.
@@ -49,6 +50,42 @@ def moment(name: str) -> datetime | None:
     if len(said) <= 10:
         at = at.replace(hour=9)
     return (at if at.tzinfo else at.replace(tzinfo=zone())).astimezone(UTC)
+
+
+#: What narrows a timeline in the address.
+NARROWING = ("kind", "channel", "who", "since", "until")
+
+
+def narrowed() -> queries.Narrowed:
+    """How the address narrows a timeline; what it cannot mean is left out. Days are whole days of the reader's clock."""
+    asked = request.args
+    until = _day(asked.get("until", ""))
+    return queries.Narrowed(
+        kind=asked.get("kind", "") if asked.get("kind") in words.KINDS else "",
+        channel=asked.get("channel", "") if asked.get("channel") in words.WAYS else "",
+        user_id=whole(asked.get("who", "")),
+        since=_at(_day(asked.get("since", ""))),
+        until=_at(until + timedelta(days=1) if until is not None and until < date.max else until),
+    )
+
+
+def kept() -> dict[str, str]:
+    """What of the address narrows a timeline, for its next page."""
+    return {name: request.args[name] for name in NARROWING if request.args.get(name)}
+
+
+def _day(said: str) -> date | None:
+    try:
+        return date.fromisoformat(said) if len(said) == 10 else None
+    except ValueError:
+        return None
+
+
+def _at(day: date | None) -> datetime | None:
+    """Its midnight; None beyond the years that every database knows."""
+    if day is None or not 1900 <= day.year < 9000:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=zone()).astimezone(UTC)
 
 
 def zone() -> ZoneInfo:

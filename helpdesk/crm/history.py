@@ -45,10 +45,7 @@ def change(subject: Contact | Organization, values: dict[str, Any], *, by: Actor
             continue
         changed.append(name)
         put(subject, name, new)
-        about = {"contact_id": subject.id} if isinstance(subject, Contact) else {"organization_id": subject.id}
-        db.session().add(
-            FieldChange(**about, field=name, old=plain(old), new=plain(new), at=clock.now(), actor_kind=by.kind, actor_id=by.id, via=by.via)
-        )
+        write(subject, name, plain(old), plain(new), by=by)
     if changed and not quiet:
         record(
             ContactChanged(subject.id, by, tuple(changed))
@@ -56,6 +53,14 @@ def change(subject: Contact | Organization, values: dict[str, Any], *, by: Actor
             else OrganizationChanged(subject.id, by, tuple(changed))
         )
     return tuple(changed)
+
+
+def write(subject: Contact | Organization, field: str, old: Any, new: Any, *, by: Actor) -> FieldChange:
+    """Remember a change that was made elsewhere; `old` and `new` as JSON keeps them."""
+    about = {"contact_id": subject.id} if isinstance(subject, Contact) else {"organization_id": subject.id}
+    made = FieldChange(**about, field=field, old=old, new=new, at=clock.now(), actor_kind=by.kind, actor_id=by.id, via=by.via)
+    db.session().add(made)
+    return made
 
 
 def value_of(subject: Contact | Organization, name: str) -> Any:
@@ -87,10 +92,12 @@ def of_contact(contacts: Collection[int], *, field: str = "", before: int | None
     return list(db.session().scalars(found.order_by(FieldChange.id.desc()).limit(limit + 1)))
 
 
-def of_organization(organization_id: int, *, limit: int = PAGE) -> list[FieldChange]:
-    """The changes of an organization, the newest first."""
+def of_organization(organization_id: int, *, before: int | None = None, limit: int = PAGE) -> list[FieldChange]:
+    """The changes of an organization, the newest first; one more than `limit` where there are more."""
     found = select(FieldChange).where(FieldChange.organization_id == organization_id)
-    return list(db.session().scalars(found.order_by(FieldChange.id.desc()).limit(limit)))
+    if before is not None:
+        found = found.where(FieldChange.id < before)
+    return list(db.session().scalars(found.order_by(FieldChange.id.desc()).limit(limit + 1)))
 
 
 def freshness(contact: Contact, fields: Collection[str]) -> dict[str, Freshness]:

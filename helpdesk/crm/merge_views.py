@@ -129,7 +129,7 @@ def customer_history(contact_id: int) -> str:
         contact=contact,
         page=page,
         names=queries.names(history.users_in(page.rows)),
-        shown=_shown_values(contact),
+        shown=shown_values(),
         merges=merging.of(ids),
     )
 
@@ -154,11 +154,11 @@ def _side_by_side(contact: Contact, other: Contact, wrong: Any = None) -> Respon
         weights=(merging.weigh(contact), merging.weigh(other)),
         identities=(queries.identities(queries.all_of(contact)), queries.identities(queries.all_of(other))),
         parts=[beside.parts(who, queries.all_of(one)) for one in (contact, other)],
-        shown=_shown_values(contact, other),
+        shown=shown_values(),
     )
 
 
-def _shown_values(*contacts: Contact) -> Any:
+def shown_values(subject: str = "contact") -> Any:
     """How a field's value is shown: names of owners and organizations in place of their ids."""
     session = db.session()
     organizations: dict[int, str] = {}
@@ -174,6 +174,6 @@ def _shown_values(*contacts: Contact) -> Any:
             if value not in users:
                 users.update(queries.names({value}))
             return users.get(value, f"#{value}")
-        return words.value(field, value)
+        return words.value(field, value, subject)
 
     return shown

@@ -6,7 +6,7 @@ import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, ColumnElement, Float, ForeignKey, Index, String, Text, func
+from sqlalchemy import Boolean, CheckConstraint, ColumnElement, Float, ForeignKey, Index, String, Text, false, func
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
@@ -130,7 +130,7 @@ class Identity(Base):
     """One address of one contact. `value_norm` is what is compared; unique unless several people share it (a front desk's phone).
 
     `match_key` is coarser: addresses that only look different have the same, and point at likely duplicates. `refuses_since`: whoever reads
-    mail there wants no automatic mail any more.
+    mail there wants no automatic mail any more. `preferred`: of several of its kind the one to use first.
     """
 
     __tablename__ = "identity"
@@ -146,6 +146,7 @@ class Identity(Base):
     failing_why: Mapped[str] = mapped_column(String(300), default="")
     refuses_since: Mapped[datetime | None]
     match_key: Mapped[str] = mapped_column(String(320), default="")
+    preferred: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
     contact: Mapped[Contact] = relationship(back_populates="identities", lazy="raise")
 

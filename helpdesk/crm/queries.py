@@ -134,7 +134,7 @@ def addresses(contacts: Collection[int]) -> dict[int, tuple[str, str]]:
         select(Identity, Contact.canonical_id.label("whose"))
         .join(Contact, Contact.id == Identity.contact_id)
         .where(or_(Contact.id.in_(contacts), Contact.merged_into_id.in_(contacts)))
-        .order_by(Identity.failing_since.is_not(None), Contact.merged_into_id.is_not(None), Identity.id)
+        .order_by(Identity.failing_since.is_not(None), Identity.preferred.desc(), Contact.merged_into_id.is_not(None), Identity.id)
     )
     for row, whose in rows:
         email, phone = found.get(whose, ("", ""))
@@ -190,11 +190,47 @@ def identities(contacts: Collection[int]) -> list[Identity]:
     return list(db.session().scalars(select(Identity).where(Identity.contact_id.in_(contacts)).order_by(Identity.kind, Identity.id)))
 
 
-def timeline(contacts: Collection[int], *, kind: str = "", cursor: str | None = None, limit: int = ENTRIES) -> web.Paged[Interaction]:
-    """One page of everything that happened with a customer, the newest first; of one kind if given."""
-    found = select(Interaction).where(Interaction.contact_id.in_(contacts))
-    if kind:
-        found = found.where(Interaction.kind == kind)
+@dataclass(frozen=True)
+class Narrowed:
+    """What narrows a timeline, as it stands in the address: kind, channel, the colleague, and moments from and before which."""
+
+    kind: str = ""
+    channel: str = ""
+    user_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        wanted: list[ColumnElement[bool]] = []
+        for column, value in ((Interaction.kind, self.kind), (Interaction.channel, self.channel)):
+            if value:
+                wanted.append(column == value)
+        if self.user_id is not None:
+            wanted.append(Interaction.user_id == self.user_id)
+        if self.since is not None:
+            wanted.append(Interaction.at >= self.since)
+        if self.until is not None:
+            wanted.append(Interaction.at < self.until)
+        return wanted
+
+
+def timeline(
+    contacts: Collection[int], narrowed: Narrowed = Narrowed(), *, cursor: str | None = None, limit: int = ENTRIES
+) -> web.Paged[Interaction]:
+    """One page of everything that happened with a customer, the newest first."""
+    return _entries(Interaction.contact_id.in_(contacts), narrowed, cursor, limit)
+
+
+def timeline_of_organization(
+    who: Principal, organization_id: int, narrowed: Narrowed = Narrowed(), *, cursor: str | None = None, limit: int = ENTRIES
+) -> web.Paged[Interaction]:
+    """The same over the people of an organization, while they spoke for it; of those that this person may see."""
+    theirs = select(Contact.id).where(policy.visible(who), Contact.erased_at.is_(None))
+    return _entries(and_(Interaction.organization_id == organization_id, Interaction.contact_id.in_(theirs)), narrowed, cursor, limit)
+
+
+def _entries(whose: ColumnElement[bool], narrowed: Narrowed, cursor: str | None, limit: int) -> web.Paged[Interaction]:
+    found = select(Interaction).where(whose, *narrowed.conditions())
     if place := web.uncursor(cursor, datetime, int):
         found = found.where(or_(Interaction.at < place[0], and_(Interaction.at == place[0], Interaction.id < place[1])))
     rows = list(db.session().scalars(found.order_by(Interaction.at.desc(), Interaction.id.desc()).limit(limit + 1)))
@@ -207,6 +243,14 @@ def kinds(contacts: Collection[int]) -> dict[str, int]:
         select(Interaction.kind, func.count()).where(Interaction.contact_id.in_(contacts)).group_by(Interaction.kind)
     )
     return {kind: number for kind, number in rows}
+
+
+def channels_and_colleagues(contacts: Collection[int]) -> tuple[list[str], set[int]]:
+    """The channels and the colleagues that a timeline knows, to choose from."""
+    rows = (
+        db.session().execute(select(Interaction.channel, Interaction.user_id).where(Interaction.contact_id.in_(contacts)).distinct()).all()
+    )
+    return sorted({row.channel for row in rows if row.channel}), {row.user_id for row in rows if row.user_id}
 
 
 def next_steps(contacts: Collection[int]) -> list[Interaction]:
@@ -225,6 +269,12 @@ def names(users: Collection[int]) -> dict[int, str]:
     if not users:
         return {}
     return {row.id: row.name for row in db.session().execute(select(User.id, User.name).where(User.id.in_(users)))}
+
+
+def names_of_contacts(contacts: Collection[int]) -> dict[int, str]:
+    """Customers' names by id."""
+    found = select(Contact.id, Contact.name).where(Contact.id.in_(contacts))
+    return {row.id: row.name for row in db.session().execute(found)} if contacts else {}
 
 
 def owners() -> list[tuple[int, str]]:
@@ -326,11 +376,13 @@ def colleagues_of(who: Principal, contact: Contact) -> list[tuple[Contact, Membe
 
 
 def people_of(who: Principal, organization_id: int, *, limit: int = 200) -> list[tuple[Contact, Membership | None]]:
-    """The people of an organization by name."""
+    """The people of an organization by name: those whose first one it is, and those who have a part in it beside another."""
+    first = select(Contact.id).where(Contact.organization_id == organization_id)
+    beside = select(Membership.contact_id).where(Membership.organization_id == organization_id)
     rows = db.session().execute(
         select(Contact, Membership)
         .outerjoin(Membership, and_(Membership.contact_id == Contact.id, Membership.organization_id == organization_id))
-        .where(Contact.organization_id == organization_id, *_alive(who))
+        .where(Contact.id.in_(first.union(beside)), *_alive(who))
         .order_by(Contact.name, Contact.id)
         .limit(limit)
     )

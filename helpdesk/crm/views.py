@@ -1,4 +1,4 @@
-"""The customers' pages for colleagues: the list, one customer whole, what was said outside the channels, organizations.
+"""The customers' pages for colleagues: the list, one customer whole, what was said outside the channels.
 
 Every colleague reads and adds; what a customer is worth is shown to those who lead. Tickets come from above, through `crm.beside`.
 """
@@ -27,6 +27,7 @@ from helpdesk.crm import (
     forms,
     history,
     interactions,
+    offers,
     policy,
     promises,
     queries,
@@ -46,7 +47,7 @@ def _colleagues_only() -> None:
 
 @bp.context_processor
 def _words() -> dict[str, Any]:
-    names = ("KINDS", "KIND", "KIND_ICONS", "LANGUAGE", "ORDER", "ORGANIZATION", "FORMULAS", "LIFECYCLE", "CHANNEL", "REASONS", "FIELDS")
+    names = "KINDS KIND KIND_ICONS LANGUAGE ORDER ORGANIZATION FORMULAS LIFECYCLE CHANNEL REASONS FIELDS WAYS IDENTITY".split()
     return {"field_name": words.field, **{name: getattr(words, name) for name in names}}
 
 
@@ -100,7 +101,7 @@ def customer(contact_id: int) -> Response:
     contact = queries.find(web.principal(), contact_id)
     if contact.id != contact_id:
         return web.see(url_for("crm.customer", contact_id=contact.id))
-    return make_response(render_template("crm/customer.html", here="customers", form={}, errors={}, trouble="", **_whole_of(contact)))
+    return make_response(render_template("crm/customer.html", here="customers", form={}, errors={}, trouble="", **whole_of(contact)))
 
 
 @bp.post("/customers/<int:contact_id>/interactions")
@@ -110,7 +111,7 @@ def add_interaction(contact_id: int) -> Response:
     try:
         interactions.add(contact, **_said(), by=web.current_actor())
     except forms.REFUSALS as wrong:
-        return forms.page("crm/customer.html", wrong, **_whole_of(contact))
+        return forms.page("crm/customer.html", wrong, **whole_of(contact))
     flash(_("It stands in the timeline."))
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
@@ -145,70 +146,23 @@ def change_customer(contact_id: int) -> Response:
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
 
-# --- organizations -------------------------------------------------------------------------------------------------------
-
-
-@bp.get("/organizations")
-def organizations() -> str:
-    q = forms.sought()
-    page = queries.organizations(q=q, cursor=request.args.get("cursor"))
-    return render_template("crm/organizations.html", here="customers", q=q, page=page)
-
-
-@bp.get("/organizations/new")
-def new_organization() -> Response:
-    return forms.page("crm/new_organization.html")
-
-
-@bp.post("/organizations")
-def add_organization() -> Response:
-    """Add a company; people who write from its mail domain join it by themselves."""
-    if not policy.may_add(web.principal()):
-        raise NotFound
-    try:
-        name = web.text("name", required=True, longest=200)
-        domain = web.text("domain", longest=200).lower().lstrip("@")
-        if domain and ("." not in domain or " " in domain):
-            raise Invalid(fields={"domain": _("This is not a mail domain, such as example.com.")})
-        if domain in contacts.PUBLIC_DOMAINS:
-            raise Invalid(fields={"domain": _("Everybody can have an address there: it says nothing about a company.")})
-        if queries.organization_called(name) is not None:
-            raise Invalid(fields={"name": _("There is an organization of this name.")})
-        made = contacts.add_organization(name, domain=domain, by=web.current_actor())
-        if request.form.get("kind") in words.ORGANIZATION:
-            made.kind = request.form["kind"]
-    except forms.REFUSALS as wrong:
-        return forms.page("crm/new_organization.html", wrong)
-    flash(_("Added."))
-    return web.see(url_for("crm.organization", organization_id=made.id))
-
-
-@bp.get("/organizations/<int:organization_id>")
-def organization(organization_id: int) -> str:
-    found = queries.organization(organization_id)
-    people = queries.people_of(web.principal(), found.id)
-    return render_template(
-        "crm/organization.html",
-        here="customers",
-        organization=found,
-        people=people,
-        parts=beside.parts(web.principal(), [contact.id for contact, _part in people]),
-    )
-
-
 # --- what the pages show -------------------------------------------------------------------------------------------------
 
 
-def _whole_of(contact: Contact) -> dict[str, Any]:
+def whole_of(contact: Contact) -> dict[str, Any]:
+    """What the page of a customer shows."""
     who = web.principal()
     ids = queries.all_of(contact)
-    kind = request.args.get("kind", "") if request.args.get("kind") in words.KINDS else ""
-    entries = queries.timeline(ids, kind=kind, cursor=request.args.get("cursor"))
-    steps = queries.next_steps(ids)
+    narrowed = forms.narrowed()
+    entries = queries.timeline(ids, narrowed, cursor=request.args.get("cursor"))
+    steps, ways = queries.next_steps(ids), queries.channels_and_colleagues(ids)
     return {
         "contact": contact,
         "identities": queries.identities(ids),
-        "kind": kind,
+        "narrowed": narrowed,
+        "kept": forms.kept(),
+        "ways": ways[0],
+        "said_by": sorted(queries.names(ways[1]).items(), key=lambda one: one[1]),
         "counts": queries.kinds(ids),
         "entries": entries,
         "steps": steps,
@@ -217,15 +171,12 @@ def _whole_of(contact: Contact) -> dict[str, Any]:
         "mood": queries.mood(contact, ids),
         "worth": queries.worth(ids) if policy.may_see_value(who) else None,
         "orders": queries.orders(ids),
+        "offers": offers.of(ids),
         "others": queries.colleagues_of(who, contact),
         "parts": beside.parts(who, ids),
         "likely": _likely(contact),
         "word": promises.record_of(ids),
-        "own": [
-            (fields.label_of(one), fields.shown("contact", one.key, contact.custom[one.key]))
-            for one in fields.defined("contact")
-            if one.key in (contact.custom or {})
-        ],
+        "own": fields.filled("contact", contact.custom),
         "owner": queries.names({contact.owner_id}).get(contact.owner_id) if contact.owner_id else "",
         "fresh": history.freshness(contact, ("name", "language", "terms")),
         "form_key": secrets.token_hex(12),
@@ -364,6 +315,12 @@ def _stamp(contact: Contact) -> str:
 
 
 # The views of the one base's order, of lists going in and out, and of segments hang themselves on `bp`.
-from helpdesk.crm import merge_views, promise_views, segment_views  # noqa: E402, F401
-from helpdesk.crm import privacy_views  # noqa: E402, F401
+from helpdesk.crm import (  # noqa: E402, F401
+    address_views,
+    merge_views,
+    organization_views,
+    privacy_views,
+    promise_views,
+    segment_views,
+)
 from helpdesk.crm.exchange import views as exchange_views  # noqa: E402, F401

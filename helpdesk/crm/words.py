@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import format_datetime, gettext
 from flask_babel import lazy_gettext as _
 
-from helpdesk.crm import fields
+from helpdesk.crm import fields, identities
 from helpdesk.crm.models import Interaction
 from helpdesk.crm.satisfaction import PRIOR_WEIGHT
 from helpdesk.errors import Words
@@ -22,6 +22,7 @@ KINDS = {
     "visit": _("Visits"),
     "rating": _("Ratings"),
     "order": _("Orders"),
+    "offer": _("Competitors' offers"),
 }
 #: One of each.
 KIND = {
@@ -32,6 +33,7 @@ KIND = {
     "visit": _("Visit"),
     "rating": _("Rating"),
     "order": _("Order"),
+    "offer": _("Competitor's offer"),
 }
 KIND_ICONS = {
     "message": "mail",
@@ -41,6 +43,7 @@ KIND_ICONS = {
     "visit": "building",
     "rating": "star",
     "order": "shopping-cart",
+    "offer": "tags",
 }
 #: Fields whose changes are remembered.
 FIELDS: dict[str, Words] = {
@@ -60,6 +63,7 @@ FIELDS: dict[str, Words] = {
     "acquired_at": _("Customer since"),
     "checked_at": _("Confirmed"),
     "identities": _("Addresses"),
+    "membership": _("Part in an organization"),
     "tier": _("Tier"),
     "kind": _("Kind"),
     "domain": _("Mail domain"),
@@ -86,6 +90,9 @@ REASONS = {
     "organization": _("the same organization or mail domain"),
     "local_part": _("the same name before the @"),
 }
+#: Channels by which entries of the timeline came.
+WAYS: dict[str, Words] = {**CHANNEL, "meeting": _("Meeting"), "visit": _("Visit"), "shop": _("Shop"), "rating": _("Rating")}
+IDENTITY = {"email": _("E-mail"), "phone": _("Phone"), "messenger": _("Messenger"), "external": _("Id in another system")}
 LANGUAGE = {"en": _("English"), "ru": _("Russian")}
 ORGANIZATION = {"client": _("Client"), "partner": _("Partner"), "supplier": _("Supplier"), "competitor": _("Competitor")}
 ORDER = {"paid": _("Paid"), "shipped": _("Shipped"), "returned": _("Returned"), "open": _("Open")}
@@ -107,19 +114,21 @@ def title(entry: Interaction) -> str:
             return f"{kind}: {entry.title}" if entry.title else kind
 
 
-def field(name: str) -> Words:
+def field(name: str, subject: str = "contact") -> Words:
     """A field's name as people read it; a field of the desk's own has the label that was given to it."""
     if name.startswith("custom."):
-        return fields.label("contact", name[7:])
+        return fields.label(subject, name[7:])
     return FIELDS.get(name, name)
 
 
-def value(name: str, held: Any) -> str:
+def value(name: str, held: Any, subject: str = "contact") -> str:
     """A field's value as people read it."""
     if held in (None, "", []):
         return "—"
     if name.startswith("custom."):
-        return fields.shown("contact", name[7:], held)
+        return fields.shown(subject, name[7:], held)
+    if isinstance(held, dict) and "value_norm" in held:
+        return identities.said(held)
     if isinstance(held, bool):
         return str(_("yes") if held else _("no"))
     if isinstance(held, list):

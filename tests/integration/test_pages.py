@@ -29,7 +29,7 @@ LINK = re.compile(r'(?:href|hx-get|data-refresh)="(/[^"#]*)')
 DRAWN_ELSEWHERE = re.compile(
     r"^(macros/|mail/|errors/_toast|signin/(changed|password|link|sent)|portal/(_suggestions|questions|sent|link_|rate_gone|claim\.)|agents/(held|_assigned|_?dry_run[._])"
     r"|kb/(_helped|_preview|_suggest|topic\.)|admin/(link|discard_job|mail_arrival\.|remove_mail_account)"
-    r"|crm/((organization|import|segment|merge|reason)\.|_settle|_import_progress)|admin/customer_field)"
+    r"|crm/(((edit_)?organization(_history|_people)?|import|segment|merge|reason)\.|_settle|_import_progress|_changes)|admin/customer_field)"
 )
 MOST_PAGES = 220
 

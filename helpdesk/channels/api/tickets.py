@@ -313,7 +313,7 @@ def _email_of(contact: Any) -> Any:
     return (
         select(Identity.value)
         .where(Identity.contact_id == contact, Identity.kind == IdentityKind.EMAIL)
-        .order_by(Identity.failing_since.is_not(None), Identity.verified_at.is_(None), Identity.id)
+        .order_by(Identity.failing_since.is_not(None), Identity.preferred.desc(), Identity.verified_at.is_(None), Identity.id)
         .limit(1)
         .scalar_subquery()
     )
