@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, or_, select
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
@@ -29,7 +32,7 @@ def by_email(address: str, *, name: str = "", language: str = "", by: Actor, ver
     contact = find_by_email(read.value)
     if contact is None:
         try:
-            with db.session().begin_nested():
+            with _by_myself():
                 contact = _new_by_email(read, name=name, language=language, verified=verified)
             record(ContactAdded(contact.id, by))
         except IntegrityError:
@@ -43,19 +46,18 @@ def by_email(address: str, *, name: str = "", language: str = "", by: Actor, ver
 
 
 def _new_by_email(read: addresses.Address, *, name: str, language: str, verified: bool) -> Contact:
-    contact = _new(name or read.shown.split("@")[0], language, None)
-    db.session().add(
-        Identity(
-            contact_id=contact.id,
-            kind=IdentityKind.EMAIL,
-            value=read.shown,
-            value_norm=read.value,
-            verified_at=clock.now() if verified else None,
-        )
-    )
-    db.session().flush()
+    contact = _made(name or read.shown.split("@")[0], language, None)
+    contact.identities = [
+        Identity(kind=IdentityKind.EMAIL, value=read.shown, value_norm=read.value, verified_at=clock.now() if verified else None)
+    ]
     join_by_domain(contact, read.value)
+    db.session().flush()
     return contact
+
+
+def _by_myself() -> AbstractContextManager[Any]:
+    """A part that may fail where somebody else writes at the same time; SQLite has one writer, so that nobody can."""
+    return nullcontext() if db.engine().dialect.name == "sqlite" else db.session().begin_nested()
 
 
 def find_by_email(address: str) -> Contact | None:
@@ -63,15 +65,20 @@ def find_by_email(address: str) -> Contact | None:
 
     In a transaction that writes nobody can erase them until its end; who is being erased right now is waited for, and then not found.
     """
-    # SQLite has one writer anyway.
-    wanted = select(Contact).with_for_update(read=True, key_share=True, of=Contact) if db.unit().writes else select(Contact)
-    found = db.session().scalar(
-        wanted.join(Identity, Identity.contact_id == Contact.id)
-        .where(Identity.kind == IdentityKind.EMAIL, Identity.value_norm == address.strip().lower(), Contact.erased_at.is_(None))
-        .order_by(Identity.shared, Identity.id)
-        .limit(1)
-    )
+    found = db.session().scalar(_WRITING_BY_EMAIL if db.unit().writes else _BY_EMAIL, {"address": address.strip().lower()})
     return canonical(found) if found else None
+
+
+#: Made once: everything that arrives asks.
+_BY_EMAIL = (
+    select(Contact)
+    .join(Identity, Identity.contact_id == Contact.id)
+    .where(Identity.kind == IdentityKind.EMAIL, Identity.value_norm == bindparam("address"), Contact.erased_at.is_(None))
+    .order_by(Identity.shared, Identity.id)
+    .limit(1)
+)
+# SQLite has one writer anyway.
+_WRITING_BY_EMAIL = _BY_EMAIL.with_for_update(read=True, key_share=True, of=Contact)
 
 
 def canonical(contact: Contact) -> Contact:
@@ -104,9 +111,14 @@ def add(*, name: str, language: str = "", organization_id: int | None = None, by
 
 
 def _new(name: str, language: str, organization_id: int | None) -> Contact:
+    contact = _made(name, language, organization_id)
+    db.session().flush()
+    return contact
+
+
+def _made(name: str, language: str, organization_id: int | None) -> Contact:
     contact = Contact(name=name.strip()[:200] or "?", language=language, organization_id=organization_id, acquired_at=clock.now())
     db.session().add(contact)
-    db.session().flush()
     return contact
 
 
@@ -123,10 +135,16 @@ def join_by_domain(contact: Contact, email: str) -> None:
     domain = email.rpartition("@")[2]
     if contact.organization_id or not domain or domain in PUBLIC_DOMAINS:
         return
-    organization = db.session().scalar(select(Organization).where(Organization.domain == domain).order_by(Organization.id).limit(1))
-    if organization is not None:
-        contact.organization_id = organization.id
-        db.session().add(Membership(contact_id=contact.id, organization_id=organization.id))
+    session = db.session()
+    with session.no_autoflush:  # the contact is written once, with what is found here
+        organization_id = session.scalar(_BY_DOMAIN, {"domain": domain})
+    if organization_id is not None:
+        contact.organization_id = organization_id
+        session.flush()
+        session.add(Membership(contact_id=contact.id, organization_id=organization_id))
+
+
+_BY_DOMAIN = select(Organization.id).where(Organization.domain == bindparam("domain")).order_by(Organization.id).limit(1)
 
 
 def email_of(contact_id: int) -> str | None:
