@@ -322,5 +322,6 @@ from helpdesk.crm import (  # noqa: E402, F401
     privacy_views,
     promise_views,
     segment_views,
+    triage_views,
 )
 from helpdesk.crm.exchange import views as exchange_views  # noqa: E402, F401

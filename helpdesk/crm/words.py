@@ -93,6 +93,9 @@ REASONS = {
 #: Channels by which entries of the timeline came.
 WAYS: dict[str, Words] = {**CHANNEL, "meeting": _("Meeting"), "visit": _("Visit"), "shop": _("Shop"), "rating": _("Rating")}
 IDENTITY = {"email": _("E-mail"), "phone": _("Phone"), "messenger": _("Messenger"), "external": _("Id in another system")}
+#: Why nobody could say whose a contact was, and why one is dropped.
+WHY = {"unknown": _("nobody has this address"), "several": _("several people have this address")}
+DROPPED = {"spam": _("spam"), "mistake": _("a wrong number"), "private": _("private")}
 LANGUAGE = {"en": _("English"), "ru": _("Russian")}
 ORGANIZATION = {"client": _("Client"), "partner": _("Partner"), "supplier": _("Supplier"), "competitor": _("Competitor")}
 ORDER = {"paid": _("Paid"), "shipped": _("Shipped"), "returned": _("Returned"), "open": _("Open")}

@@ -94,6 +94,7 @@ def pages(desk: RunningDesk) -> list[tuple[int | None, str]]:
         (company.alice, f"/customers/{company.carol}/merge/{company.oleg}"),
         (company.alice, f"/customers/{company.carol}/history"),
         (company.alice, "/customers/duplicates"),
+        (company.alice, "/customers/unknown"),
         (company.dana, "/customers/merges"),
         (company.ada, f"/customers/{company.carol}/privacy"),
         (company.dana, f"/customers/{company.carol}/erasure"),
