@@ -2,8 +2,8 @@
 
     python bench/customer.py [--contacts N] [--interactions N] [--rounds N] [--full] [--url DATABASE_URL]
 
-Default: 20,000 contacts with 200,000 interactions in SQLite in a temporary folder; --full is 500,000 with 5,000,000. Another address must be
-of an empty database (PostgreSQL). Prints p50 and p95 in milliseconds; the aim is 200 for each.
+Default: 20,000 contacts with 200,000 interactions in SQLite in a temporary folder; --full is 500,000 with 5,000,000. Another address must
+be of an empty database (PostgreSQL). Prints p50 and p95 in milliseconds; the aim is 200 for each.
 """
 
 from __future__ import annotations
