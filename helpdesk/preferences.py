@@ -31,7 +31,8 @@ class Preferences:
     survey_delay_s: int = 3600
     survey_quiet_days: int = 14
     survey_valid_days: int = 30
-    #: The currency of derived figures, what one unit of others is worth in it ("RUB 0.011, USD 0.92"), and what goes into a customer's value:
+    #: The currency of derived figures, what one unit of others is worth in it ("RUB 0.011, USD 0.92"), and what goes into a customer's
+    #: value:
     #: the cost of a minute of our time and of winning a customer in minor units, the seconds that a written answer takes, and the discount
     #: of a year.
     currency: str = "EUR"

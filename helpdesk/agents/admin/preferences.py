@@ -22,7 +22,7 @@ from helpdesk.preferences import prefer, preferences
 from helpdesk.versions import Stale
 
 #: Preferences that other screens change.
-ELSEWHERE = frozenset(("wall_epoch", "look", "phone_region", "value_seen_by", "exported_by", "customers_seen", "erasure_wait_days", "retention"))
+ELSEWHERE = frozenset("wall_epoch look phone_region value_seen_by exported_by customers_seen erasure_wait_days retention".split())
 LANGUAGES = {"en": "English", "ru": "Русский"}
 
 
@@ -59,7 +59,9 @@ NUMBERS = (
     ),
     Setting("winning_cents", lazy_gettext("What winning a customer costs, in cents"), "", 0, 100_000_000),
     Setting("reply_s", lazy_gettext("A written answer takes so many minutes"), "", 0, 240, 60),
-    Setting("discount", lazy_gettext("Discount of a year, in percent"), lazy_gettext("How much less next year's money counts."), 0, 50, 0.01),
+    Setting(
+        "discount", lazy_gettext("Discount of a year, in percent"), lazy_gettext("How much less next year's money counts."), 0, 50, 0.01
+    ),
     Setting("call_back_hours", lazy_gettext("Call a customer who rated badly within so many hours"), "", 1, 240),
     Setting(
         "link_valid_days",
@@ -144,12 +146,15 @@ MONEY = (
     Setting(
         "rates",
         lazy_gettext("What one unit of other currencies is worth in it"),
-        lazy_gettext("Such as: RUB 0.011, USD 0.92. Orders in a currency that does not stand here are left out of the figures, and counted."),
+        lazy_gettext(
+            "Such as: RUB 0.011, USD 0.92. Orders in a currency that does not stand here are left out of the figures, and counted."
+        ),
         0,
         300,
     ),
 )
-TEXTS = (Setting("company", lazy_gettext("Name of the company or desk"), lazy_gettext("Stands on every page and in every mail."), 1, 80), *MONEY)
+COMPANY = Setting("company", lazy_gettext("Name of the company or desk"), lazy_gettext("Stands on every page and in every mail."), 1, 80)
+TEXTS = (COMPANY, *MONEY)
 
 
 @bp.get("/preferences", endpoint="preferences")
