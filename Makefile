@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SPECS := pyproject.toml constraints.txt requirements/whoosh.txt
 ARGS ?=
-# Test processes side by side; each starts its own throw-away servers.
-WORKERS ?= 2
+# Test processes side by side: one more than cores, because tests wait for servers, too. Each starts its own throw-away servers.
+WORKERS ?= 3
 QUICK := not browser and not postgres and not redis and not slow and not soak and not corpus
 
 .DEFAULT_GOAL := help

@@ -86,7 +86,7 @@ def copies(desk: RunningDesk) -> Counter[str]:
     return Counter(str(message_from_bytes(raw)["Message-ID"]) for raw in desk.sink.mails)
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.soak])])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_sender_killed_three_times_at_a_step_loses_nothing_and_doubles_only_what_the_server_had_taken(
     tmp_path: Path, step: str, engine: str, request: pytest.FixtureRequest
