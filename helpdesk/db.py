@@ -100,6 +100,8 @@ class Unit:
         #: Run after it committed, outside any transaction; their failures are logged and change nothing.
         self.after_commit: list[Callable[[], None]] = []
         self.notes: dict[str, Any] = {}
+        #: How many transactions this process had committed when this one began: what it reads may be older than later ones.
+        self.began_at = _commits
 
 
 _engine: Engine | None = None

@@ -112,7 +112,7 @@ def _read_now(*, keep: bool) -> Preferences:
     if "languages" in rows:
         rows["languages"] = tuple(rows["languages"])
     made = Preferences(**rows)
-    if keep:
+    if keep and db.unit().began_at == db.commits():  # else a look from before a change would outlive it
         _read = (db.engine(), at, made)
     return made
 
