@@ -12,8 +12,7 @@ from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.actor import Actor
-from helpdesk.agents import presence
-from helpdesk.agents.models import AgentProfile, PresenceState, WorkItem
+from helpdesk.agents.models import AgentProfile, WorkItem
 from helpdesk.tickets import lifecycle, linking
 from helpdesk.tickets.models import Ticket
 from tests import people
@@ -39,29 +38,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
     finally:
         made.stop()
         db.disconnect()
-
-
-@pytest.fixture
-def person(chromium: Any, desk: RunningDesk) -> Iterator[Callable[..., Any]]:
-    contexts: list[Any] = []
-
-    def opens(path: str, user: int | None = None) -> Any:
-        context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
-        contexts.append(context)
-        if user is not None:
-            context.add_cookies([desk.cookie(user)])
-        page = context.new_page()
-        page.goto(desk.base + path)
-        return page
-
-    yield opens
-    for context in contexts:
-        context.close()
-
-
-def available(user: int) -> None:
-    with db.transaction():
-        presence.set_presence(user, PresenceState.AVAILABLE, by=Actor("user", user))
 
 
 def waits_until_queued(page: Any, ticket: Ticket) -> None:
@@ -124,7 +100,7 @@ def test_an_offer_calls_as_its_agent_wishes(
     eve = person("/inbox", company.eve)
     eve.evaluate(LISTEN)
     eve.mouse.click(700, 450)  # browsers play nothing before a click
-    available(company.eve)
+    people.arrives(company.eve)
     eve.wait_for_timeout(1500)
     people.writes(company.carol, inbox=company.billing_mail, subject=f"Called {sound} {quiet}")
     eve.wait_for_selector(f"#offers [data-offer]:has-text('Called {sound} {quiet}')", timeout=15000)

@@ -15,9 +15,6 @@ import pytest
 from sqlalchemy import select
 
 from helpdesk import db
-from helpdesk.actor import Actor
-from helpdesk.agents import presence
-from helpdesk.agents.models import PresenceState
 from helpdesk.crm.models import Contact
 from helpdesk.tickets.models import Message, MessageKind, Ticket
 from tests import people
@@ -46,30 +43,6 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         db.disconnect()
 
 
-@pytest.fixture
-def person(chromium: Any, desk: RunningDesk) -> Iterator[Callable[..., Any]]:
-    """Opens a page as somebody, in a browser context of their own."""
-    contexts: list[Any] = []
-
-    def opens(path: str, user: int | None = None, **options: Any) -> Any:
-        context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-US", **options)
-        contexts.append(context)
-        if user is not None:
-            context.add_cookies([desk.cookie(user)])
-        page = context.new_page()
-        page.goto(desk.base + path)
-        return page
-
-    yield opens
-    for context in contexts:
-        context.close()
-
-
-def available(user: int) -> None:
-    with db.transaction():
-        presence.set_presence(user, PresenceState.AVAILABLE, by=Actor("user", user))
-
-
 def mail(desk: RunningDesk, wanted: Callable[[EmailMessage], bool], *, within: float = 25) -> EmailMessage:
     """The first mail in the sink that is wanted; waits for it."""
     until = time.monotonic() + within
@@ -92,7 +65,7 @@ def body(message: EmailMessage) -> str:
 
 def test_a_request_travels_from_the_portal_to_satisfaction_before_three_open_screens(desk: RunningDesk, person: Callable[..., Any]) -> None:
     company = desk.people
-    available(company.alice)
+    people.arrives(company.alice)
     alice = person("/inbox", company.alice)
     dana = person("/wallboard", company.dana)
     alice.wait_for_selector(".pane-list")
@@ -135,7 +108,7 @@ def test_a_request_travels_from_the_portal_to_satisfaction_before_three_open_scr
 
 def test_a_mail_reaches_the_open_screen_and_the_answer_to_the_answer_too(desk: RunningDesk, person: Callable[..., Any]) -> None:
     company = desk.people
-    available(company.alice)
+    people.arrives(company.alice)
     alice = person("/inbox", company.alice)
     alice.wait_for_timeout(1500)
     first = EmailMessage()
@@ -173,7 +146,7 @@ def test_a_mail_reaches_the_open_screen_and_the_answer_to_the_answer_too(desk: R
 
 def test_an_offer_appears_counts_down_and_is_accepted(desk: RunningDesk, person: Callable[..., Any]) -> None:
     company = desk.people
-    available(company.eve)
+    people.arrives(company.eve)
     eve = person("/inbox", company.eve)
     eve.wait_for_timeout(1500)
     letter = EmailMessage()

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from flask import Response, request
-from flask_babel import get_timezone
+from flask_babel import to_utc
 from sqlalchemy import Select, select
 
 from helpdesk import db, events, web
@@ -91,7 +91,8 @@ def _matching(wanted: Filters, before: int | None) -> Select[Any]:
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=get_timezone()).astimezone(UTC)
+    """When the reader's day begins."""
+    return to_utc(datetime.combine(day, time())).replace(tzinfo=UTC)
 
 
 def _names(rows: Iterable[Event]) -> Names:

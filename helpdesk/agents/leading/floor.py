@@ -14,18 +14,7 @@ from sqlalchemy import func, select
 
 from helpdesk import catalog, clock, db, live
 from helpdesk.agents import candidates, ranking, steps
-from helpdesk.agents.models import (
-    TICKET,
-    AgentProfile,
-    Assignment,
-    ItemState,
-    Offer,
-    OfferState,
-    Presence,
-    PresenceState,
-    QueueMember,
-    WorkItem,
-)
+from helpdesk.agents.models import AgentProfile, Assignment, ItemState, Offer, OfferState, Presence, PresenceState, QueueMember, WorkItem
 from helpdesk.auth import STAFF, Principal, User
 from helpdesk.tickets.models import Queue, Ticket
 
@@ -135,13 +124,13 @@ def next_item(queue: Queue) -> ranking.ItemHead:
         return head_of(found)
     return ranking.ItemHead(
         0,
-        TICKET,
+        ranking.Channel.TICKET,
         queue.id,
         queue.tier,
         0.0,
         0.0,
         steps.of(queue)[0].requirements,
-        weight=steps.weight_of(queue, TICKET),
+        weight=steps.weight_of(queue, ranking.Channel.TICKET),
         interruptible=True,
     )
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from babel.dates import get_timezone
 from flask_babel import force_locale
 from sqlalchemy import func, select
 
 from helpdesk import clock, db, events, parked
 from helpdesk.actor import SYSTEM
+from helpdesk.agents.admin import audit
 from helpdesk.agents.admin.words import FACTS
 from helpdesk.events import Delivery, Event
 from tests import people
@@ -141,6 +144,12 @@ def test_the_history_is_filtered_by_kind_person_ticket_and_day(desk: TestDesk, a
     assert f"#{first.number}" in rows("until=2026-03-02") and f"#{second.number}" not in rows("until=2026-03-02")
     assert "Nothing found" in ada.open("/admin/events?since=2027-01-01").text
     assert ada.open("/admin/events?who=x&ticket=y&since=z&kind=nothing").status_code == 200
+
+
+def test_a_day_of_the_history_begins_at_the_readers_midnight(monkeypatch: pytest.MonkeyPatch) -> None:
+    for zone, begins in (("Europe/Moscow", (1, 21)), ("UTC", (2, 0)), ("America/New_York", (2, 5))):
+        monkeypatch.setattr("flask_babel.get_timezone", lambda zone=zone: get_timezone(zone))
+        assert audit._midnight(date(2026, 3, 2)) == datetime(2026, 3, *begins, tzinfo=UTC)
 
 
 def test_the_history_pages_without_losing_its_filter(desk: TestDesk, ada: Browser) -> None:
