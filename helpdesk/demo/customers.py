@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from helpdesk.demo.words import names
-from helpdesk.kb.articles import slug_of
+from helpdesk.kb.slugs import slug_of
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from helpdesk import clock, db, files, pictures, web
 from helpdesk.auth import require
 from helpdesk.errors import Conflict, Invalid, TooLarge
-from helpdesk.kb import approval, articles, policy, queries
+from helpdesk.kb import about, approval, articles, policy, queries
 from helpdesk.kb.authoring_views import LANGUAGES, bp, category_id, editor
 from helpdesk.kb.models import Article, ArticleFile, Audience
 
@@ -28,7 +28,7 @@ def describe(article_id: int) -> Response:
             audience = request.form.get("audience", "")
             if audience not in set(Audience):
                 raise Invalid(fields={"audience": _("Please choose one of the list.")})
-            articles.describe(
+            about.describe(
                 article,
                 by=web.current_actor(),
                 category_id=category_id(),
@@ -42,7 +42,7 @@ def describe(article_id: int) -> Response:
                 seen=web.form_version(),
             )
             if (slug := request.form.get("slug", "").strip()) and articles.translation_of(article, language) is not None:
-                articles.readdress(article, language, slug, by=web.current_actor())
+                about.readdress(article, language, slug, by=web.current_actor())
     except (Invalid, Conflict) as wrong:
         return editor(queries.to_edit(article_id), language, {}, wrong=wrong, about=request.form)
     flash(_("Saved."))
@@ -82,7 +82,7 @@ def look_again(article_id: int) -> Response:
     article = queries.to_edit(article_id)
     who = web.principal()
     require(policy.may(who, "publish") or article.owner_id == who.user_id)
-    articles.look_again(article, by=web.current_actor())
+    about.look_again(article, by=web.current_actor())
     flash(_("Noted: it still holds."))
     return web.see(_home_of(article))
 

@@ -16,7 +16,7 @@ from helpdesk.actor import Actor
 from helpdesk.catalog import ArticleChanged, ArticleReturned, ArticleScheduled, ArticleSentForReview
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import reaction, record
-from helpdesk.kb import articles
+from helpdesk.kb import articles, changes
 from helpdesk.kb.models import Article, Translation
 
 LONGEST_NOTE = 500
@@ -28,7 +28,7 @@ def send_for_review(article: Article, language: str, *, by: Actor, seen: int | N
     translation = _draft(article, language)
     if translation.sent_at is not None:
         return translation
-    articles.raise_version(article, seen)
+    changes.raise_version(article, seen)
     translation.sent_at, translation.sent_by_id, translation.returned_note = clock.now(), by.user_id, ""
     record(ArticleSentForReview(article.id, by, language))
     return translation
@@ -42,7 +42,7 @@ def give_back(article: Article, language: str, *, note: str, by: Actor) -> Trans
         raise Invalid(fields={"returned_note": _("Please say what is to be done first.")})
     if translation.sent_at is None:
         raise Conflict(_("This draft is not waiting for a review any more."))
-    articles.raise_version(article, None)
+    changes.raise_version(article, None)
     translation.sent_at, translation.sent_by_id, translation.returned_note = None, None, note
     record(ArticleReturned(article.id, by, language))
     return translation
@@ -53,7 +53,7 @@ def schedule(article: Article, language: str, at: datetime, *, by: Actor, note: 
     translation = _draft(article, language)
     if not clock.now() < at <= clock.now() + FURTHEST:
         raise Invalid(fields={"publish_at": _("Please choose a moment of the coming year.")})
-    articles.raise_version(article, seen)
+    changes.raise_version(article, seen)
     translation.publish_at, translation.publish_by_id, translation.publish_note = at, by.user_id, " ".join(note.split())[:300]
     translation.sent_at, translation.sent_by_id, translation.returned_note = None, None, ""
     record(ArticleScheduled(article.id, at.timestamp(), by, language))
@@ -64,7 +64,7 @@ def unschedule(article: Article, language: str, *, by: Actor) -> Translation:
     """Take the date back; the draft stays. Without a date nothing changes."""
     translation = _draft(article, language)
     if translation.publish_at is not None:
-        articles.raise_version(article, None)
+        changes.raise_version(article, None)
         articles.forget_approval(translation)
         record(ArticleChanged(article.id, by, language, ("publish_at",)))
     return translation

@@ -16,6 +16,7 @@ from helpdesk import db, web
 from helpdesk.auth import require
 from helpdesk.errors import Conflict, HelpdeskError, Invalid
 from helpdesk.kb import approval, articles, policy, queries, render, templates
+from helpdesk.kb.about import organizations_of, related_to
 from helpdesk.kb.comparing import Line, compared
 from helpdesk.kb.models import Article, Translation
 
@@ -191,7 +192,7 @@ def editor(article: Article | None, language: str, typed: Any, *, wrong: Helpdes
         topics=queries.categories(),
         authors=queries.authors(),
         organizations=queries.organizations(),
-        chosen=articles.organizations_of(article) if article else [],
+        chosen=organizations_of(article) if article else [],
         related=_related(article, language) if article else [],
         said=_said_since(mine, other) if mine and other else [],
         beside=bool(other and request.values.get("beside")),
@@ -213,7 +214,7 @@ def category_id() -> int | None:
 
 def _related(article: Article, language: str) -> list[tuple[int, str]]:
     """Id and title of the articles placed beside this one."""
-    ids = articles.related_to(article)
+    ids = related_to(article)
     titles = queries.titles(ids, language)
     return [(id, titles[id]) for id in ids if id in titles]
 

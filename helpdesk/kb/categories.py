@@ -13,8 +13,9 @@ from helpdesk.actor import Actor
 from helpdesk.catalog import SettingsChanged
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import record
-from helpdesk.kb.articles import slug_of, touch
+from helpdesk.kb.changes import touch
 from helpdesk.kb.models import Article, Category
+from helpdesk.kb.slugs import slug_of
 
 #: Icons to choose from; each stands in the page's sprite.
 TOPIC_ICONS = {

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, or_, select, update
 
 from helpdesk import clock, db
-from helpdesk.kb import articles
+from helpdesk.kb import changes
 from helpdesk.kb.models import Article, SearchLog
 from helpdesk.preferences import preferences
 
@@ -65,7 +65,7 @@ def told(key: str, article_id: int, helpful: bool) -> None:
         return
     row.clicked_article_id, row.solved = article_id, helpful
     db.session().flush()
-    articles.touch(article_id)
+    changes.touch(article_id)
 
 
 def wrote(visitor: str, key: str = "") -> None:

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, func, select
 
 from helpdesk import db
-from helpdesk.kb import articles, search
+from helpdesk.kb import changes, search
 from helpdesk.kb.models import SearchLog, Translation
 from helpdesk.privacy import Retention, classify, follows, retain, swept
 
@@ -41,14 +41,14 @@ def asked_differently(rows: list[int]) -> None:
         db.session().scalars(select(SearchLog.clicked_article_id).where(SearchLog.id.in_(rows), SearchLog.clicked_article_id.is_not(None)))
     ):
         if article_id is not None:
-            articles.touch(article_id)
+            changes.touch(article_id)
 
 
 @swept("translation")
 def said_differently(rows: list[int]) -> None:
     """An article that named somebody is read again by the indexes."""
     for article_id in set(db.session().scalars(select(Translation.article_id).where(Translation.id.in_(rows)))):
-        articles.touch(article_id)
+        changes.touch(article_id)
 
 
 @follows

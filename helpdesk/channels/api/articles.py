@@ -21,8 +21,8 @@ from helpdesk.channels.api.routes import get, patch, post
 from helpdesk.channels.api.schemas import PLAIN, SAID, Change, Filters, Key, Named, Page, Paging, Shown, Wish
 from helpdesk.crm.models import Organization
 from helpdesk.errors import Conflict, Invalid, NotFound
+from helpdesk.kb import about, changes, policy, search
 from helpdesk.kb import articles as kb
-from helpdesk.kb import policy, search
 from helpdesk.kb.models import Article, Audience, Category, Translation
 
 Tag = Annotated[str, Field(min_length=1, max_length=40), PLAIN, SAID]
@@ -200,7 +200,7 @@ def change_article(id: int, sent: ArticleChange) -> ArticleShown:
     require(policy.may(who, "draft"))
     seen = bodies.seen_version()
     if seen is not None and seen != one.version:
-        raise Conflict(kb.STALE)
+        raise Conflict(changes.STALE)
     given = sent.model_fields_set
     facts = given & {"audience", "organizations", "category_id", "tags"}
     published = any(words.published_revision is not None for words in one.translations)
@@ -209,9 +209,9 @@ def change_article(id: int, sent: ArticleChange) -> ArticleShown:
     by = web.current_actor()
     if facts:
         audience = sent.audience or one.audience
-        organizations = sent.organizations if sent.organizations is not None else kb.organizations_of(one)
+        organizations = sent.organizations if sent.organizations is not None else about.organizations_of(one)
         _check_audience(audience, organizations)
-        kb.describe(
+        about.describe(
             one,
             by=by,
             category_id=_category(sent.category_id) if "category_id" in given else one.category_id,

@@ -9,7 +9,7 @@ from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import Event
-from helpdesk.kb import articles
+from helpdesk.kb import about, articles
 from helpdesk.kb.models import Article, KbState, Revision, Translation
 from tests.desks import TestDesk
 from tests.integration.kb.shelf import says, withdraws, writes
@@ -97,15 +97,15 @@ def test_an_address_stays_when_the_title_changes_and_moves_only_on_purpose(desk:
     says(desk, article, "Return a parcel")
     assert words(article).slug == "send-it-back"
     with db.transaction() as session:
-        articles.readdress(session.get_one(Article, article.id), "en", "Return a parcel", by=DANA)
+        about.readdress(session.get_one(Article, article.id), "en", "Return a parcel", by=DANA)
     assert words(article).slug == "return-a-parcel"
     for taken in ("something-else", "?!"):
         with pytest.raises(Invalid), db.transaction() as session:
-            articles.readdress(session.get_one(Article, article.id), "en", taken, by=DANA)
+            about.readdress(session.get_one(Article, article.id), "en", taken, by=DANA)
     with pytest.raises(Invalid), db.transaction() as session:
-        articles.readdress(session.get_one(Article, other.id), "en", "send-it-back", by=DANA)
+        about.readdress(session.get_one(Article, other.id), "en", "send-it-back", by=DANA)
     with pytest.raises(NotFound), db.transaction() as session:
-        articles.readdress(session.get_one(Article, article.id), "ru", "vozvrat", by=DANA)
+        about.readdress(session.get_one(Article, article.id), "ru", "vozvrat", by=DANA)
 
 
 def test_a_translation_is_outdated_when_the_other_language_says_something_new(desk: TestDesk, stopped: clock.Hand) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.actor import Actor
-from helpdesk.kb import articles
+from helpdesk.kb import about, articles
 from helpdesk.kb.models import AnswerFeedback, Article, Audience
 from tests.desks import TestDesk
 from tests.integration.kb.shelf import says, withdraws, writes
@@ -54,7 +54,7 @@ def test_an_article_tells_its_languages_and_where_it_lives(desk: TestDesk) -> No
 def test_a_former_address_leads_to_the_present_one(desk: TestDesk) -> None:
     article = writes(desk, "Old name")
     with db.transaction() as session:
-        articles.readdress(session.get_one(Article, article.id), "en", "new-name", by=Actor("user", desk.people.dana))
+        about.readdress(session.get_one(Article, article.id), "en", "new-name", by=Actor("user", desk.people.dana))
     answer = desk.client().get("/kb/en/old-name")
     assert (answer.status_code, answer.location) == (301, "/kb/en/new-name")
     assert desk.client().get("/kb/ru/old-name").status_code == 404

@@ -43,7 +43,7 @@ from helpdesk.crm.models import (
 from helpdesk.crm.privacy_models import Consent, LegalHold
 from helpdesk.crm.worth_models import CustomerValue, Payment, Return
 from helpdesk.events import Delivery
-from helpdesk.kb import articles
+from helpdesk.kb import articles, changes
 from helpdesk.kb.models import AnswerFeedback, SearchLog, Translation
 from helpdesk.tickets import knowledge
 from helpdesk.tickets.models import Attachment, Channel, Message, MessageKind, Ticket
@@ -224,7 +224,7 @@ def plant(desk: TestDesk) -> Planted:
         session.flush()
         for number in range(6):
             session.add(SearchLog(key=f"k{number:09}", query=f"{number} parcel of {mail}", clicked_article_id=article.id, solved=True))
-        articles.touch(article.id)
+        changes.touch(article.id)
         session.add(AnswerFeedback(article_id=article.id, language="en", helpful=True, reason=hers(), contact_id=made.contact))
         knowledge.draft_article(ticket, by=alice)
     with desk.app.app_context():
