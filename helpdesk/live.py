@@ -143,7 +143,7 @@ class Artist:
     """Draws committed facts onto screens, one round at a time."""
 
     def __init__(self, app: Flask) -> None:
-        self._app = app
+        self.app = app
         self._waiting: list[Fact] = []
         self._guard = threading.Lock()
         self._running = False
@@ -173,7 +173,7 @@ class Artist:
     def _round(self, facts: list[Fact]) -> None:
         """Draw everything on one look at the database; a screen that fails costs the others a second look, no more."""
         shows = [(show, wanted) for kinds, show in _showers if (wanted := [fact for fact in facts if isinstance(fact, kinds)])]
-        with self._app.test_request_context(base_url=self._app.config["HELPDESK"].base_url):
+        with self.app.test_request_context(base_url=self.app.config["HELPDESK"].base_url):
             g.pushed = True  # nobody's session: forms drawn here carry no token, the page's script sends its own
             while shows:
                 name = "the screens"
@@ -243,6 +243,11 @@ def start(
         ping_timeout=20,
     )
     _artist = Artist(app)
+
+
+def application() -> Flask | None:
+    """What this process's sockets and drawings belong to: the application that was made last."""
+    return _artist and _artist.app
 
 
 def _same_host(origin: str) -> bool:

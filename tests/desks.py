@@ -1,27 +1,31 @@
 """A whole desk for a test: real database (each engine), real templates, real index, a stopped clock if asked for.
 
-The schema is migrated once per run and engine; each test gets its own copy.
+The schema is migrated once per run and engine, and the company of tests/people.py moves in once; each test gets its own copy. The
+application itself, which takes longer to build than most tests to run, stands through the run and moves from one copy to the next.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine
 
-from helpdesk import clock, config, db, live, schema, worker
-from helpdesk.app import Desk, create_app
+from helpdesk import clock, config, db, files, live, schema, worker
+from helpdesk.app import Desk, create_app, limiter
 from helpdesk.auth import User
 from helpdesk.config import Settings
 from tests import people
 from tests.servers import PostgresServer
 
+STOPPED_AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
 ENGINES = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
 
 
@@ -51,22 +55,47 @@ class TestDesk:
         return client
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "helpdesk.db"
-    db.connect(f"sqlite:///{path}")
+@dataclass(frozen=True)
+class Template:
+    """A migrated database: a path for SQLite, a URL for PostgreSQL. `people` live in it, unless it is empty.
+
+    A test gets a copy, except of PostgreSQL's with people in it: making a database there takes ten times as long as putting back the
+    rows of the one that stands.
+    """
+
+    place: str
+    people: people.Company | None = None
+
+
+def _made(url: str, place: str, *, inhabited: bool) -> Template:
+    db.connect(url)
     schema.upgrade()
+    company = None
+    if inhabited:
+        create_app(config.load({"HELPDESK_DATA": tempfile.gettempdir(), "DATABASE_URL": url, "SECRET_KEYS": "k" * 40}))
+        with clock.frozen(STOPPED_AT), db.transaction():
+            company = people.company()
     db.disconnect()
-    return path
+    return Template(place, company)
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    url = postgres_server.create()
-    db.connect("postgresql+psycopg" + url[url.index(":") :])
-    schema.upgrade()
-    db.disconnect()
-    return url
+def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], Template]:
+    """What to copy for an engine, empty or with the company in it; made when it is first asked for."""
+
+    @lru_cache
+    def of(engine: str, inhabited: bool) -> Template:
+        if engine == "sqlite":
+            path = tmp_path_factory.mktemp("template") / "helpdesk.db"
+            return _made(f"sqlite:///{path}", str(path), inhabited=inhabited)
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        url = server.create()
+        made = _made(url, url, inhabited=inhabited)
+        if inhabited:
+            server.keep(url)
+        return made
+
+    return of
 
 
 @pytest.fixture(params=ENGINES)
@@ -76,36 +105,71 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+def template(engine: str, templates: Callable[[str, bool], Template], request: pytest.FixtureRequest) -> Template:
+    """What this test's database is a copy of: people live in it when the test asks for a desk."""
+    return templates(engine, "desk" in request.fixturenames)
+
+
+@pytest.fixture
+def settings(engine: str, template: Template, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
     environ = {"HELPDESK_DATA": str(tmp_path / "data"), "BASE_URL": "http://localhost", "SECRET_KEYS": "k" * 40}
     if engine == "sqlite":
         (tmp_path / "data").mkdir()
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "data" / "helpdesk.db")
+        shutil.copy(template.place, tmp_path / "data" / "helpdesk.db")
         yield config.load(environ)
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    template: str = request.getfixturevalue("postgres_template")
-    url = server.create(template.rsplit("/", 1)[1].split("?")[0])
+    if template.people:
+        server.put_back(template.place)
+        yield replace(config.load({**environ, "DATABASE_URL": template.place}), pool_size=5)
+        db.disconnect()
+        return
+    url = server.create(template.place.rsplit("/", 1)[1].split("?")[0])
     yield replace(config.load({**environ, "DATABASE_URL": url}), pool_size=5)
     db.disconnect()
     server.drop(url)
 
 
+class Standing:
+    """The application that stands through the run. It is built anew for settings that go into its making, and after a test that built
+    one of its own: what a process has once, its sockets, then belongs to that one.
+    """
+
+    def __init__(self) -> None:
+        self._plan: Settings | None = None
+        self._app: Desk | None = None
+        #: Per engine: SQL compiled from statements is kept with the dialect it is for.
+        self._compiled: dict[str, Engine] = {}
+
+    def move(self, settings: Settings) -> Desk:
+        """The application, serving the desk of these settings."""
+        plan = replace(settings, data=Path(), database_url="", pool_size=0)
+        if self._app is None or plan != self._plan or live.application() is not self._app:
+            self._app, self._plan = create_app(settings), plan
+        else:
+            db.connect(settings.database_url, pool_size=settings.pool_size)
+            files.use(settings.data / "files")
+        self._app.config["HELPDESK"] = settings
+        limiter.reset()
+        for name in [name for name in self._app.extensions if name.startswith("kb-")]:
+            del self._app.extensions[name]
+        engine = db.engine()
+        first = self._compiled.setdefault(engine.name, engine)
+        engine.dialect = engine.pool._dialect = first.dialect
+        engine._compiled_cache = first._compiled_cache
+        return self._app
+
+
 @pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Each test has its own application; compiling the templates anew for each would take longer than most tests."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+def standing() -> Standing:
+    return Standing()
 
 
 @pytest.fixture
-def desk(settings: Settings, compiled_templates: FileSystemBytecodeCache) -> Iterator[TestDesk]:
+def desk(settings: Settings, template: Template, standing: Standing) -> Iterator[TestDesk]:
     """A desk with everybody of tests/people.py, nobody available yet."""
-    app = create_app(settings)
-    app.config["TESTING"] = False
-    app.jinja_env.bytecode_cache = compiled_templates
-    with db.transaction():
-        made = people.company()
-    yield TestDesk(app, settings, made)
+    assert template.people
+    yield TestDesk(standing.move(settings), settings, replace(template.people))
     worker.employ(None)
     live.forget_watchers()
     db.disconnect()
@@ -114,5 +178,5 @@ def desk(settings: Settings, compiled_templates: FileSystemBytecodeCache) -> Ite
 @pytest.fixture
 def stopped() -> Iterator[clock.Hand]:
     """A stopped clock: Monday, 2026-03-02, 10:00 UTC. `stopped.move(minutes=5)` advances it."""
-    with clock.frozen(datetime(2026, 3, 2, 10, tzinfo=UTC)) as hand:
+    with clock.frozen(STOPPED_AT) as hand:
         yield hand

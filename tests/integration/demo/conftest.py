@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from helpdesk import config, db
 from helpdesk.app import Desk, create_app
 from helpdesk.config import Settings
 from helpdesk.demo import seed
+from tests.desks import Template
 
 TICKETS = 45
 
@@ -27,9 +27,9 @@ class Sample:
 
 
 @pytest.fixture(scope="module")
-def sample(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
+def sample(templates: Callable[[str, bool], Template], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     data = tmp_path_factory.mktemp("demo")
-    shutil.copy(sqlite_template, data / "helpdesk.db")
+    shutil.copy(templates("sqlite", False).place, data / "helpdesk.db")
     settings = config.load({"HELPDESK_DATA": str(data), "BASE_URL": "http://localhost", "SECRET_KEYS": "k" * 40})
     app = create_app(settings)
     with app.app_context():
