@@ -1,16 +1,16 @@
 """Signed links: what leaves the desk grants exactly one thing, for a while, and can be taken back.
 
-The first secret key signs, every key verifies, so keys can be rotated. A ticket link carries the ticket's `link_epoch`: raising
-that revokes
-all links given so far.
+The first secret key signs, every key verifies, so keys can be rotated. A ticket link carries the ticket's `link_epoch`: raising that
+revokes all links given so far.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
+from helpdesk import clock
 from helpdesk.errors import Gone
 
 _keys: tuple[str, ...] = ()
@@ -42,6 +42,13 @@ def unsign(purpose: str, token: str, *, valid_days: float) -> Any:
         raise Gone from wrong
 
 
+class _Signer(TimestampSigner):
+    """Dates links by the desk's clock, as everything else."""
+
+    def get_timestamp(self) -> int:
+        return int(clock.now().timestamp())
+
+
 def _serializer(purpose: str) -> URLSafeTimedSerializer:
     # itsdangerous signs with the last key of a list and verifies with all.
-    return URLSafeTimedSerializer(list(reversed(_keys)), salt=f"helpdesk.{purpose}")
+    return URLSafeTimedSerializer(list(reversed(_keys)), salt=f"helpdesk.{purpose}", signer=_Signer)

@@ -523,8 +523,7 @@ def test_revoked_links_end_at_once_on_page_and_socket(desk: TestDesk) -> None:
         screen.disconnect()
 
 
-def test_a_link_ends_after_a_year(desk: TestDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_ends_after_a_year(desk: TestDesk, stopped: clock.Hand) -> None:
     word = link()
-    real = time.time
-    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: real() + 366 * 86400)
+    stopped.move(days=366)
     assert desk.client().get(f"/wallboard/tv/{word}").status_code == 410
