@@ -247,7 +247,7 @@ def start(
 
 def application() -> Flask | None:
     """What this process's sockets and drawings belong to: the application that was made last."""
-    return _artist and _artist.app
+    return _artist.app if _artist else None
 
 
 def _same_host(origin: str) -> bool:
