@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from helpdesk import clock, db, links, web
 from helpdesk.actor import Actor
-from helpdesk.channels.email import compose, out, receipts, turns
+from helpdesk.channels.email import compose, languages, outbox, receipts, turns
 from helpdesk.channels.email.models import Outgoing, OutgoingKind
 from helpdesk.crm import contacts, merging
 from helpdesk.crm.models import Contact, Identity, IdentityKind
@@ -28,15 +28,15 @@ def ask(meant: Ticket, ticket: Ticket, message: Message, stranger: Contact) -> O
     """Ask the requester of `meant` whether it was they who opened `ticket` from another address; None when that is not to be asked."""
     session = db.session()
     known = contacts.canonical(session.get_one(Contact, meant.requester_id))
-    address = out.address_of(meant, known)
+    address = outbox.address_of(meant, known)
     if message.automatic or address is None or known.id == stranger.id or not _new_here(stranger) or not _within_limits(address):
         return None
-    language = out.language_of(meant, known)
+    language = languages.of(meant, known)
     with force_locale(language):
         subject = gettext("Did you write to us from another address? [#%(number)s]", number=meant.number)
     link = f"{web.settings().base_url}/claims/{links.sign(PURPOSE, [stranger.id, known.id, meant.id])}"
     words = compose.words(OutgoingKind.CLAIM, language, subject, number=meant.number, link=link, days=VALID_DAYS)
-    return out.put(OutgoingKind.CLAIM, meant, known, address, words, message=message, thread=[])
+    return outbox.put(OutgoingKind.CLAIM, meant, known, address, words, message=message, thread=[])
 
 
 def read(token: str) -> tuple[Contact, Contact, Ticket]:

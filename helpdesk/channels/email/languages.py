@@ -9,10 +9,10 @@ from helpdesk.tickets.models import Inbox, Ticket
 WORDS_IN = ("en", "ru")
 
 
-def of(ticket: Ticket, contact: Contact) -> str:
+def of(ticket: Ticket | None, contact: Contact) -> str:
     """The request's, the person's, the inbox's, the desk's; only those that we have words in."""
-    inbox = db.session().get(Inbox, ticket.inbox_id)
-    for wish in (ticket.language, contact.language, inbox.language if inbox else ""):
+    inbox = db.session().get(Inbox, ticket.inbox_id) if ticket is not None else None
+    for wish in (ticket.language if ticket is not None else "", contact.language, inbox.language if inbox is not None else ""):
         if wish[:2] in WORDS_IN:
             return wish[:2]
     return web.settings().default_language

@@ -13,7 +13,7 @@ from sqlalchemy import and_, bindparam, select
 
 from helpdesk import clock, db
 from helpdesk.catalog import TicketOpened
-from helpdesk.channels.email import compose, inboxes, out, turns, warnings
+from helpdesk.channels.email import compose, inboxes, languages, outbox, turns, warnings
 from helpdesk.channels.email.models import Arrival, Outgoing, OutgoingKind
 from helpdesk.crm import contacts
 from helpdesk.crm.models import Contact
@@ -39,13 +39,13 @@ def acknowledge(fact: TicketOpened) -> None:
         return
     ticket, requester, inbox, message, arrival = db.session().execute(_REQUEST, {"id": fact.ticket_id}).one()
     contact = contacts.canonical(requester)
-    address = (arrival.author if arrival is not None and contact.erased_at is None else "") or out.address_of(ticket, contact)
+    address = (arrival.author if arrival is not None and contact.erased_at is None else "") or outbox.address_of(ticket, contact)
     if not address or not _may_answer(message, arrival, address) or not within_limits(address):
         return
-    link = out.ticket_link(ticket, ticket.requester_id)
-    words = compose.words(OutgoingKind.RECEIPT, out.language_of(ticket, contact), number=ticket.number, link=link)
+    link = outbox.ticket_link(ticket, ticket.requester_id)
+    words = compose.words(OutgoingKind.RECEIPT, languages.of(ticket, contact), number=ticket.number, link=link)
     # Without the name that the mail gave itself: that would be a stranger's text too.
-    out.put(
+    outbox.put(
         OutgoingKind.RECEIPT,
         ticket,
         contact,

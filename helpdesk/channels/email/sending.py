@@ -14,7 +14,7 @@ from sqlalchemy import Integer, bindparam, select
 
 from helpdesk import clock, db, smtp, vault, web
 from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent, SettingsChanged
-from helpdesk.channels.email import compose, handover, inboxes, marks, out, reports, unsubscribing
+from helpdesk.channels.email import answers, compose, handover, inboxes, link_mails, marks, reports, unsubscribing
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.fates import tell_message
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
@@ -134,8 +134,8 @@ def _letter(row: Outgoing, inbox: Inbox | None) -> compose.Letter:
     from_address = inboxes.from_address(inbox, web.settings().mail_from)
     about = row.ticket_id is not None and row.contact_id is not None
     marked = about and (inboxes.owns(inbox, from_address) or inboxes.doors().ours(from_address))
-    along = out.files_of(row.message_id, inbox)[0] if row.kind is OutgoingKind.REPLY and row.message_id is not None else []
-    words = out.sign_in_words(row) if row.kind is OutgoingKind.SIGN_IN else compose.Words(row.subject, row.body_text, row.body_html)
+    along = answers.files_of(row.message_id, inbox)[0] if row.kind is OutgoingKind.REPLY and row.message_id is not None else []
+    words = link_mails.sign_in_words(row) if row.kind is OutgoingKind.SIGN_IN else compose.Words(row.subject, row.body_text, row.body_html)
     return compose.Letter(
         header_id=row.header_id,
         at=row.created_at,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from helpdesk import db, web
 from helpdesk.agents import views as workspace
-from helpdesk.channels.email import out
+from helpdesk.channels.email import mending
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
 from helpdesk.crm import failing
 from helpdesk.errors import NotFound
@@ -42,10 +42,10 @@ def deliver_again(message_id: int) -> Response:
         raise NotFound
     address = web.text("address", longest=320)
     if address:
-        out.readdress(failed[0], address, by=web.current_actor())
+        mending.readdress(failed[0], address, by=web.current_actor())
         return workspace.answer(ticket=ticket, toast={"text": _("It goes to %(who)s now.", who=failed[0].recipient)})
     for row in failed:
-        out.retry(row, by=web.current_actor())
+        mending.retry(row, by=web.current_actor())
     return workspace.answer(ticket=ticket, toast={"text": _("It is tried again now.")})
 
 

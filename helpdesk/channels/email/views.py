@@ -14,7 +14,7 @@ from flask_babel import ngettext
 
 from helpdesk import db, files, web
 from helpdesk.agents.admin import tabs
-from helpdesk.channels.email import arrivals, out, queries, sending
+from helpdesk.channels.email import arrivals, mending, queries, sending
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing, OutgoingKind, OutgoingState
 from helpdesk.channels.email.words import TEMPLATE_WORDS
 from helpdesk.db import Base
@@ -99,7 +99,7 @@ def outbox() -> Response:
 
 @bp.post("/outgoing/<int:outgoing_id>/retry")
 def send_again(outgoing_id: int) -> Response:
-    out.retry(_find(Outgoing, outgoing_id), by=web.current_actor())
+    mending.retry(_find(Outgoing, outgoing_id), by=web.current_actor())
     flash(_("It is tried again now."))
     return web.see(web.back("/admin/mail/outgoing"))
 
@@ -109,7 +109,7 @@ def send_elsewhere(outgoing_id: int) -> Response:
     row = _find(Outgoing, outgoing_id)
     if row.kind is OutgoingKind.SIGN_IN:  # a link to somebody's account goes to their own address alone
         raise NotFound
-    out.readdress(row, web.text("address", required=True, longest=320), by=web.current_actor())
+    mending.readdress(row, web.text("address", required=True, longest=320), by=web.current_actor())
     flash(_("It goes to %(who)s now.", who=row.recipient))
     return web.see(web.back("/admin/mail/outgoing"))
 
@@ -124,7 +124,7 @@ def send_held() -> Response:
 
 @bp.post("/outgoing/<int:outgoing_id>/withdraw")
 def take_out(outgoing_id: int) -> Response:
-    out.withdraw(_find(Outgoing, outgoing_id), by=web.current_actor())
+    mending.withdraw(_find(Outgoing, outgoing_id), by=web.current_actor())
     flash(_("It was taken out and will not leave."))
     return web.see(web.back("/admin/mail/outgoing"))
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db, files, vault
 from helpdesk.actor import Actor
-from helpdesk.channels.email import handover, out, sending
+from helpdesk.channels.email import answers, handover, mending, sending
 from helpdesk.channels.email.models import Outgoing
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.errors import Conflict
@@ -174,7 +174,7 @@ def test_a_customer_without_an_address_is_answered_in_the_portal_alone_and_the_a
     replies(desk, ticket)
     stopped.move(**AFTER)
     desk.work()
-    assert not outbox() and messages(ticket)[-1].delivery_note == out.NO_ADDRESS
+    assert not outbox() and messages(ticket)[-1].delivery_note == answers.NO_ADDRESS
 
 
 def test_a_russian_customer_is_answered_in_russian_headers(desk: TestDesk, door: MailDoor, sink: Sink, stopped: clock.Hand) -> None:
@@ -383,7 +383,7 @@ def test_three_days_of_failures_end_as_failed_and_an_administrator_can_try_again
     assert outbox()[0].state == "failed" and outbox()[0].server_words.startswith(sending.GAVE_UP)
     sink.say = lambda _envelope: None
     with db.transaction() as session:
-        out.retry(session.get_one(Outgoing, outbox()[0].id), by=Actor("user", desk.people.ada))
+        mending.retry(session.get_one(Outgoing, outbox()[0].id), by=Actor("user", desk.people.ada))
     desk.work()
     assert outbox()[0].state == "sent" and messages(ticket)[-1].delivery == "sent"
 
@@ -396,13 +396,13 @@ def test_a_mail_taken_out_of_the_outbox_never_leaves_and_one_that_left_cannot_be
     replies(desk, ticket, "two")
     desk.work()
     with db.transaction() as session:
-        out.withdraw(session.get_one(Outgoing, outbox()[0].id), by=Actor("user", desk.people.ada))
+        mending.withdraw(session.get_one(Outgoing, outbox()[0].id), by=Actor("user", desk.people.ada))
     stopped.move(**AFTER)
     desk.work()
     assert [row.state for row in outbox()] == ["withdrawn", "sent"] and len(sink.taken) == 1
-    assert messages(ticket)[1].delivery_note == out.TAKEN_OUT
+    assert messages(ticket)[1].delivery_note == mending.TAKEN_OUT
     with pytest.raises(Conflict), db.transaction() as session:
-        out.withdraw(session.get_one(Outgoing, outbox()[1].id), by=Actor("user", desk.people.ada))
+        mending.withdraw(session.get_one(Outgoing, outbox()[1].id), by=Actor("user", desk.people.ada))
 
 
 def test_an_inbox_sends_through_its_own_server_with_its_own_name(desk: TestDesk, door: MailDoor, sink: Sink, stopped: clock.Hand) -> None:
