@@ -80,6 +80,7 @@ class Deadline:
         self.seconds = seconds
         self._at = time.monotonic() + seconds
         self._link: smtplib.SMTP | None = None
+        self._guard = threading.Lock()
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
 
@@ -96,7 +97,13 @@ class Deadline:
 
     def watch(self, link: smtplib.SMTP) -> None:
         """This is the conversation to end."""
-        self._link = link
+        with self._guard:
+            self._link = link
+
+    def let_go(self) -> None:
+        """The conversation is over in time, and its connection may be somebody else's from now on."""
+        with self._guard:
+            self._link = None
 
     def check(self) -> None:
         """Raises TimeoutError when the time is over."""
@@ -104,10 +111,11 @@ class Deadline:
             raise TimeoutError(f"longer than {self.seconds:g} s")
 
     def _cut(self) -> None:
-        sock = getattr(self._link, "sock", None)
-        if sock is not None:
-            with contextlib.suppress(OSError, ValueError):
-                sock.shutdown(socket.SHUT_RDWR)
+        with self._guard:
+            sock = getattr(self._link, "sock", None)
+            if sock is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Plain(smtplib.SMTP):

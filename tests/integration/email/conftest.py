@@ -137,6 +137,7 @@ def sink(desk: TestDesk) -> Iterator[Sink]:
     running.start()
     use_server(desk, f"smtp://127.0.0.1:{port}")
     yield kept
+    handover.forget()  # a kept connection would hold it open
     running.stop()
 
 
