@@ -26,6 +26,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.types import JSON, TypeDecorator
 
+from helpdesk.db_errors import withhold_values
 from helpdesk.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
             hide_parameters=True,
             connect_args={"connect_timeout": 5},
         )
+        event.listen(_engine, "handle_error", withhold_values)
     return _engine
 
 

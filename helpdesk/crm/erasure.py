@@ -20,7 +20,8 @@ from helpdesk import clock, db, privacy, vault
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.auth import User
 from helpdesk.catalog import CustomerErased, ErasureAsked, ErasureCancelled, LegalHoldChanged
-from helpdesk.crm import contacts, erasure_ledger
+from helpdesk.crm import contacts, erasure_ledger, history
+from helpdesk.crm.keys import name_key
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.crm.privacy_models import Erasure, ErasureWish, LegalHold
 from helpdesk.db import Base
@@ -66,29 +67,35 @@ def erase(contact: Contact, *, by: Actor, reason: str = "", source: str = "desk"
 
 
 def person_of(ids: list[int]) -> Person:
-    """By what these contacts, who are one person, can be recognised in what others wrote. What a living customer shares is left out."""
+    """By what these contacts, who are one person, can be recognised in what others wrote: their addresses and names, former ones too.
+
+    What a living customer shares is left out.
+    """
     session = db.session()
     person = Person(tuple(ids))
-    own = list(session.execute(select(Identity.kind, Identity.value, Identity.value_norm).where(Identity.contact_id.in_(ids))))
+    rows = session.execute(select(Identity.kind, Identity.value, Identity.value_norm).where(Identity.contact_id.in_(ids)))
+    formerly = history.formerly(ids)
+    own = {(str(row.kind), row.value, row.value_norm) for row in rows} | formerly.addresses
     shared = set(
         session.scalars(
             select(Identity.value_norm)
             .join(Contact, Contact.id == Identity.contact_id)
-            .where(Identity.contact_id.not_in(ids), Identity.value_norm.in_([row.value_norm for row in own]), Contact.erased_at.is_(None))
+            .where(Identity.contact_id.not_in(ids), Identity.value_norm.in_([norm for *_, norm in own]), Contact.erased_at.is_(None))
         )
     )
-    own = [row for row in own if row.value_norm not in shared]
+    own = {one for one in own if one[2] not in shared}
     accounts = list(session.scalars(select(User.email).where(User.contact_id.in_(ids))))
-    person.emails = tuple(sorted({row.value_norm.lower() for row in own if row.kind == "email"} | {one.lower() for one in accounts}))
-    found = {one for row in own for one in (row.value, row.value_norm)} | set(accounts)
+    person.emails = tuple(sorted({norm.lower() for kind, _value, norm in own if kind == "email"} | {one.lower() for one in accounts}))
+    found = {one for _kind, value, norm in own for one in (value, norm)} | set(accounts)
     person.addresses = tuple(sorted(one for one in found if len(one) >= 5))
-    person.names = tuple(sorted(_own_names(ids)))
+    person.names = tuple(sorted(_own_names(ids, formerly.names)))
     return person
 
 
-def _own_names(ids: list[int]) -> set[str]:
+def _own_names(ids: list[int], former: set[str]) -> set[str]:
     session = db.session()
     names = dict(session.execute(select(Contact.name, Contact.name_key).where(Contact.id.in_(ids))).all())
+    names |= {name: name_key(name) for name in former}
     whole = {name: key for name, key in names.items() if len(name.split()) > 1 and len(name) >= LEAST_NAME}
     others = select(Contact.name_key).where(Contact.name_key.in_(whole.values()), Contact.id.not_in(ids), Contact.erased_at.is_(None))
     taken = set(session.scalars(others))

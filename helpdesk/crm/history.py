@@ -125,7 +125,23 @@ def users_in(rows: Collection[FieldChange]) -> set[int]:
     return {row.actor_id for row in rows if row.actor_kind == "user" and row.actor_id is not None}
 
 
-def forget(contacts: Collection[int]) -> None:
-    """Erase the values of a person's history; that something changed, and when, stays."""
-    for row in db.session().scalars(select(FieldChange).where(FieldChange.contact_id.in_(contacts))):
-        row.old = row.new = None
+@dataclass(frozen=True)
+class Formerly:
+    """What a person was known by and may not be any more: addresses as (kind, as written, as compared), and names."""
+
+    addresses: set[tuple[str, str, str]]
+    names: set[str]
+
+
+def formerly(contacts: Collection[int]) -> Formerly:
+    """Every address and name that the history of these contacts holds."""
+    rows = db.session().execute(
+        select(FieldChange.field, FieldChange.old, FieldChange.new).where(
+            FieldChange.contact_id.in_(contacts), FieldChange.field.in_(("name", "identities"))
+        )
+    )
+    held = [(row.field, value) for row in rows for value in (row.old, row.new) if value]
+    return Formerly(
+        {(value["kind"], value["value"], value["value_norm"]) for _field, value in held if isinstance(value, dict)},
+        {value for _field, value in held if isinstance(value, str)},
+    )

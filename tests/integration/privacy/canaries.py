@@ -26,7 +26,7 @@ from helpdesk.agents.scheduled.models import ScheduledFile, ScheduledReply
 from helpdesk.auth import ApiToken, OneTimeLink, Role, SignInTry, User, hashed
 from helpdesk.channels.api.models import IdempotencyKey
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing, OutgoingKind, OutgoingState
-from helpdesk.crm import contacts, merging
+from helpdesk.crm import addresses, contacts, identities, memberships, merging
 from helpdesk.crm.base_models import CompetitorOffer, FieldChange, Import, ImportRow, Segment, Unmatched
 from helpdesk.crm.care_models import CallBack
 from helpdesk.crm.models import (
@@ -34,7 +34,6 @@ from helpdesk.crm.models import (
     Identity,
     IdentityKind,
     Interaction,
-    Membership,
     Order,
     OrderLine,
     Organization,
@@ -62,6 +61,7 @@ class Planted:
     account: int
     ticket: int
     email: str
+    former: str = ""
     hers: list[str] = field(default_factory=list)
     inner: list[str] = field(default_factory=list)
 
@@ -96,7 +96,12 @@ def plant(desk: TestDesk) -> Planted:
         firm = Organization(name="Vogel Ltd")
         session.add(firm)
         session.flush()
-        session.add(Membership(contact_id=vera.id, organization_id=firm.id, role=hers()))
+        part = memberships.belong(vera, firm, role=hers(), by=alice)
+        memberships.change(part, role=hers(), sees_all=True, by=alice)
+        made.former = f"{hers()}@former.example"
+        identities.remove(identities.add(vera, addresses.email(made.former), by=alice), by=alice)
+        kept = identities.add(vera, addresses.email(f"{hers()}@second.example"), by=alice)
+        identities.mark(kept, verified=True, by=alice)
         user = people.person("Vera", Role.CUSTOMER, email=f"{hers()}@account.example", contact_id=vera.id)
         user.name = f"V. {hers()}"
         session.add(OneTimeLink(user_id=user.id, purpose="signin", hashed=hashed("x"), expires_at=now))
@@ -139,7 +144,7 @@ def plant(desk: TestDesk) -> Planted:
         theirs.snippet = inner()
         cited = Message(
             ticket_id=others.id, kind=MessageKind.NOTE, channel=Channel.EMAIL, user_id=company.alice, at=now,
-            text=f"{name} called, write to {mail.upper()}", html=f"<b>{name}</b>", quote=inner(),
+            text=f"{name} called, write to {mail.upper()}, not to {made.former} any more", html=f"<b>{name}</b>", quote=inner(),
         )  # fmt: skip
         session.add(cited)
         session.flush()
