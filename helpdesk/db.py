@@ -173,9 +173,11 @@ def in_transaction() -> bool:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(*, durable: bool = True) -> Iterator[Session]:
     """One unit of work: commits at the end, rolls back on an error or after `doom()`. A nested one joins the outer.
 
+    What is not `durable` may be lost with the power (never by a crash of ours), whole and from the newest back: for what follows from
+    facts that are durable, and would follow again. SQLite then spares the wait for the disk; PostgreSQL keeps it either way.
     Raises Unavailable when the database cannot be had; then nothing of the unit was kept.
     """
     outer = _unit.get()
@@ -190,7 +192,7 @@ def transaction() -> Iterator[Session]:
         token = _unit.set(current)
         try:
             with _failures_told():
-                opened.connection()  # begins now: the turn must cover the whole transaction
+                opened.connection(execution_options={"durable": durable})  # begins now: the turn must cover the whole transaction
                 yield opened
                 if current.doomed:
                     opened.rollback()
@@ -353,6 +355,10 @@ def _begin_sqlite(connection: Connection) -> None:
     if reading:
         connection.exec_driver_sql("BEGIN")
         return
+    durable = connection.get_execution_options().get("durable", True)
+    if connection.info.get("durable", True) is not durable:
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.info["durable"] = durable
     until = time.monotonic() + LOCK_PATIENCE_S
     pause = 0.002
     while True:

@@ -82,9 +82,14 @@ def agent(user_id: int) -> Seen | None:
 def head_of(item: WorkItem, queue: Queue) -> ranking.ItemHead:
     """An item as the ranking sees it."""
     session = db.session()
-    excluded = session.scalars(select(Exclusion.user_id).where(Exclusion.item_id == item.id, Exclusion.until > clock.now()))
+    excluded = session.scalars(_EXCLUDED, {"item": item.id, "now": clock.now()})
     signature = session.get_one(Signature, item.signature_id)
     return _head(item, signature.requirements, signature.overflow_id, queue.prefers_proficiency, frozenset(excluded))
+
+
+_EXCLUDED = select(Exclusion.user_id).where(
+    Exclusion.item_id == bindparam("item", type_=Exclusion.item_id.type), Exclusion.until > bindparam("now", type_=db.UtcDateTime)
+)
 
 
 def next_head(item: WorkItem, queue: Queue) -> ranking.ItemHead:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
@@ -23,7 +23,7 @@ def principal_of(user: User, *, scopes: frozenset[str] | None = None, actor: Act
     teammates: frozenset[int] = frozenset()
     contact_id, group = user.contact_id, [user.contact_id] if user.contact_id is not None else []
     if user.role in STAFF:
-        queues = frozenset(session.scalars(select(QueueMember.queue_id).where(QueueMember.user_id == user.id)))
+        queues = frozenset(session.scalars(_QUEUES, {"user": user.id}))
         if user.role is Role.AGENT:
             own = select(TeamMember.team_id).where(TeamMember.user_id == user.id)
             together = session.execute(select(TeamMember.team_id, TeamMember.user_id).where(TeamMember.team_id.in_(own))).all()
@@ -49,6 +49,9 @@ def principal_of(user: User, *, scopes: frozenset[str] | None = None, actor: Act
         scopes=scopes,
         teammates=teammates,
     )
+
+
+_QUEUES = select(QueueMember.queue_id).where(QueueMember.user_id == bindparam("user"))
 
 
 def queues_for(who: Principal) -> list[Queue]:

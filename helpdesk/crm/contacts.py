@@ -93,9 +93,15 @@ def canonical(contact: Contact) -> Contact:
 
 def group(contact_id: int) -> list[int]:
     """The ids of all contacts that are one person with this one, whoever speaks for them first: what reading joins through."""
-    speaker = select(Contact.canonical_id).where(Contact.id == contact_id).scalar_subquery()
-    found = select(Contact.id).where(or_(Contact.id == speaker, Contact.merged_into_id == speaker))
-    return list(db.session().scalars(found.order_by(Contact.merged_into_id.is_not(None), Contact.id))) or [contact_id]
+    return list(db.session().scalars(_GROUP, {"of": contact_id})) or [contact_id]
+
+
+_SPEAKER = select(Contact.canonical_id).where(Contact.id == bindparam("of", type_=Contact.id.type)).scalar_subquery()
+_GROUP = (
+    select(Contact.id)
+    .where(or_(Contact.id == _SPEAKER, Contact.merged_into_id == _SPEAKER))
+    .order_by(Contact.merged_into_id.is_not(None), Contact.id)
+)
 
 
 def same(first_id: int, second_id: int) -> bool:
@@ -150,18 +156,21 @@ _BY_DOMAIN = select(Organization.id).where(Organization.domain == bindparam("dom
 def email_of(contact_id: int) -> str | None:
     """The address to write to: the preferred one, else a verified one, never one that bounces if there is another; also of those
     merged with this one."""
-    return db.session().scalar(
-        select(Identity.value)
-        .where(Identity.contact_id.in_(group(contact_id)), Identity.kind == IdentityKind.EMAIL)
-        .order_by(
-            Identity.failing_since.is_not(None),
-            Identity.preferred.desc(),
-            Identity.contact_id != contact_id,
-            Identity.verified_at.is_(None),
-            Identity.id,
-        )
-        .limit(1)
+    return db.session().scalar(_ADDRESS, {"of": contact_id})
+
+
+_ADDRESS = (
+    select(Identity.value)
+    .where(Identity.contact_id.in_(_GROUP.order_by(None)), Identity.kind == IdentityKind.EMAIL)
+    .order_by(
+        Identity.failing_since.is_not(None),
+        Identity.preferred.desc(),
+        Identity.contact_id != bindparam("of"),
+        Identity.verified_at.is_(None),
+        Identity.id,
     )
+    .limit(1)
+)
 
 
 def owns_email(contact_id: int, address: str) -> bool:

@@ -432,14 +432,19 @@ def _place(who: Principal, inbox_id: int | None) -> tuple[Inbox, Queue]:
         if chosen is None:
             raise Invalid(fields={"inbox_id": _("There is no such inbox among those of your queues.")})
         return chosen[0], chosen[1]
-    own_door = db.session().execute(usable.where(Inbox.channel.in_((Channel.API, Channel.PORTAL))).limit(1)).first()
+    own_door = db.session().execute(_DOORS if usable is _INBOXES else _doors(usable)).first()
     if own_door is None:
         raise Invalid(fields={"inbox_id": _("There is no inbox for the API among those of your queues. Choose one.")})
     return own_door[0], own_door[1]
 
 
+def _doors(usable: Select[Inbox, Queue]) -> Select[Inbox, Queue]:
+    return usable.where(Inbox.channel.in_((Channel.API, Channel.PORTAL))).limit(1)
+
+
 #: In the order of preference: "api" comes before "portal".
 _INBOXES = select(Inbox, Queue).join(Queue, Queue.id == Inbox.queue_id).where(Inbox.active).order_by(Inbox.channel, Inbox.id)
+_DOORS = _doors(_INBOXES)
 
 
 def _for(who: Principal, customer: Contact) -> Actor:
