@@ -1,4 +1,4 @@
-"""The tickets behind a figure of the wallboard: the conditions of `agents.figures` as a list, with what each ticket adds to the figure."""
+"""The tickets behind a figure of the wallboard: the conditions of `agents.counted` as a list, with what each ticket adds to the figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import Select
 
 from helpdesk import clock, db, web
-from helpdesk.agents import figures
+from helpdesk.agents import counted
 from helpdesk.auth import User
 from helpdesk.crm.models import Contact, Rating
 from helpdesk.errors import NotFound
@@ -44,16 +44,16 @@ class Row:
 def page(figure: str, queue_id: int | None, *, zone: str, cursor: str | None = None, limit: int = PAGE) -> web.Paged[Row]:
     """One page of the tickets that a figure counts, the most pressing or the newest first. Raises NotFound for an unknown figure."""
     now = clock.now()
-    day = figures.today(now, zone)
-    scope = figures.of_queue(queue_id)
+    day = counted.today(now, zone)
+    scope = counted.of_queue(queue_id)
     until = now + timedelta(microseconds=1)
     match figure:
         case "waiting":
-            found, order, down = _tickets(Ticket.waiting_since, scope, figures.waiting()), Ticket.waiting_since, False
+            found, order, down = _tickets(Ticket.waiting_since, scope, counted.waiting()), Ticket.waiting_since, False
         case "breached":
-            found, order, down = _tickets(Ticket.next_due_at, scope, figures.breached(now)), Ticket.next_due_at, False
+            found, order, down = _tickets(Ticket.next_due_at, scope, counted.breached(now)), Ticket.next_due_at, False
         case "at-risk":
-            found, order, down = _tickets(Ticket.next_due_at, scope, figures.at_risk(now)), Ticket.next_due_at, False
+            found, order, down = _tickets(Ticket.next_due_at, scope, counted.at_risk(now)), Ticket.next_due_at, False
         case "first-reply" | "answered":
             found = _tickets(Ticket.first_reply_at, scope, Ticket.first_reply_at >= day.start, Ticket.first_reply_at < until)
             order, down = Ticket.first_reply_at, True
@@ -61,11 +61,11 @@ def page(figure: str, queue_id: int | None, *, zone: str, cursor: str | None = N
             found = _tickets(Ticket.opened_at, scope, Ticket.opened_at >= day.start, Ticket.opened_at < until)
             order, down = Ticket.opened_at, True
         case "service-level":
-            found = _tickets(SlaClock.due_at, scope, or_(figures.in_time(day.start, until), figures.too_late(day.start, now)))
+            found = _tickets(SlaClock.due_at, scope, or_(counted.in_time(day.start, until), counted.too_late(day.start, now)))
             found, order, down = found.join(SlaClock, SlaClock.ticket_id == Ticket.id).add_columns(SlaClock.state), SlaClock.due_at, True
         case "csat" | "csat-month":
-            since = day.start if figure == "csat" else now - timedelta(days=figures.MONTH)
-            found = _tickets(Rating.at, Ticket.merged_into_id.is_(None), figures.rated(since, queue_id))
+            since = day.start if figure == "csat" else now - timedelta(days=counted.MONTH)
+            found = _tickets(Rating.at, Ticket.merged_into_id.is_(None), counted.rated(since, queue_id))
             found, order, down = found.join(Rating, Rating.ticket_id == Ticket.id).add_columns(Rating.score), Rating.at, True
         case _:
             raise NotFound

@@ -1,8 +1,7 @@
 """The wallboard's figures, counted from the tables in one snapshot, so that none can drift from the tickets behind it.
 
-`agents.wallboard` shows and pushes them, `agents.behind` lists the tickets of each with the same conditions. What each figure means
-stands on the definitions page (templates/agents/wallboard_definitions.html). Days are the company's days. What nobody has observed yet
-is None, never 0.
+`agents.wallboard` shows and pushes them, `agents.counted` says what each counts, `agents.behind` lists the tickets of each. What each
+figure means stands on the definitions page (templates/agents/wallboard_definitions.html). What nobody has observed yet is None, never 0.
 """
 
 from __future__ import annotations
@@ -11,52 +10,26 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from helpdesk import clock, db
+from helpdesk.agents import counted
 from helpdesk.agents.models import AgentProfile, Presence, PresenceState, QueueMember
 from helpdesk.auth import User
 from helpdesk.crm import satisfaction
-from helpdesk.crm.models import Rating, RatingKind
+from helpdesk.crm.models import Rating
 from helpdesk.tickets.metrics import Rate, Spread, spread
-from helpdesk.tickets.models import Channel, Queue, SlaClock, Status, Survey, Ticket, unsolved
+from helpdesk.tickets.models import Channel, Queue, SlaClock, Survey, Ticket, unsolved
 
-#: How soon a deadline counts as at risk.
-RISK = timedelta(minutes=30)
-#: The longer window of satisfaction, in days.
-MONTH = 30
 #: How many of the tickets at risk the board names.
 NAMED = 20
 #: A day that has run longer than this is drawn by the hour.
 LONG_DAY = timedelta(hours=12)
 #: Figures are not computed more often than this, whoever asks.
 FRESH_S = 1.0
-
-
-@dataclass(frozen=True)
-class Day:
-    """The company's today: `start` ≤ … ≤ `now`; `before` is the start of yesterday."""
-
-    start: datetime
-    now: datetime
-    before: datetime
-    zone: ZoneInfo
-
-    def label(self, at: datetime) -> str:
-        """A time of this day as it stands under a chart."""
-        return at.astimezone(self.zone).strftime("%H:%M")
-
-
-def today(now: datetime, zone: str) -> Day:
-    """The day that `now` belongs to in this zone."""
-    place = ZoneInfo(zone)
-    midnight = now.astimezone(place).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    before = midnight - timedelta(days=1)  # wall-clock arithmetic: yesterday's midnight, also after a night of 23 hours
-    return Day(midnight.astimezone(UTC), now, before.astimezone(UTC), place)
 
 
 # --- what the board holds ------------------------------------------------------------------------------------------------
@@ -147,7 +120,7 @@ class Rolling:
     asked: surveys sent within the month by the whole desk, and how many of those were answered.
     """
 
-    day: Day
+    day: counted.Day
     service: Rate
     hours: list[tuple[str, Rate]]
     targets: tuple[float, float]
@@ -214,85 +187,31 @@ def compute(queue_id: int | None, *, zone: str, rolling: Rolling | None = None, 
         return Board(
             queue_id,
             _state(session, queue_id, now, queues),
-            rolling or _rolling(session, queue_id, today(now, zone), queues, month),
+            rolling or _rolling(session, queue_id, counted.today(now, zone), queues, month),
             queues,
         )
-
-
-# --- conditions, shared with the lists behind the figures -------------------------------------------------------------------
-
-
-def of_queue(queue_id: int | None) -> ColumnElement[bool]:
-    """Tickets of this queue (None: any) that speak for themselves."""
-    alone = Ticket.merged_into_id.is_(None)
-    return alone if queue_id is None else and_(alone, Ticket.queue_id == queue_id)
-
-
-def waiting() -> ColumnElement[bool]:
-    """The customer's last message has no answer yet, and it is our turn: neither theirs nor somebody else's."""
-    return and_(unsolved(), Ticket.status.in_((Status.NEW, Status.OPEN)), Ticket.waiting_since.is_not(None))
-
-
-def breached(now: datetime) -> ColumnElement[bool]:
-    """A running target is past. Paused ones are not owed at this moment."""
-    return and_(unsolved(), Ticket.next_due_at <= now, ~Ticket.due_paused)
-
-
-def at_risk(now: datetime) -> ColumnElement[bool]:
-    """A running target ends within the next half hour."""
-    return and_(unsolved(), Ticket.next_due_at > now, Ticket.next_due_at <= now + RISK, ~Ticket.due_paused)
-
-
-_FIRST: ColumnElement[bool] = literal_column("sla_clock.target = 'first_reply'")  # letter by letter as the partial index
-
-
-def in_time(start: datetime, end: datetime) -> ColumnElement[bool]:
-    """First replies made within their target between start and end. Solved without a word is no reply."""
-    return and_(
-        _FIRST,
-        SlaClock.state == "met",
-        Ticket.first_reply_at >= start,
-        Ticket.first_reply_at < end,
-        Ticket.first_reply_at >= SlaClock.started_at,
-        Ticket.first_reply_at <= SlaClock.stopped_at,
-    )
-
-
-def too_late(start: datetime, now: datetime) -> ColumnElement[bool]:
-    """First-reply targets that ran out between start and now, answered later or not at all. One that was paused before did not run out."""
-    ran_out = or_(
-        SlaClock.state.in_(("running", "breached")),
-        and_(SlaClock.state == "paused", SlaClock.paused_at > SlaClock.due_at),
-    )
-    return and_(_FIRST, SlaClock.due_at >= start, SlaClock.due_at < now, ran_out)
-
-
-def rated(since: datetime, queue_id: int | None) -> ColumnElement[bool]:
-    """Ratings that count: the last one of each ticket."""
-    counted = and_(Rating.kind == RatingKind.CSAT, Rating.superseded_at.is_(None), Rating.at >= since)
-    return counted if queue_id is None else and_(counted, Rating.queue_id == queue_id)
 
 
 # --- this moment ---------------------------------------------------------------------------------------------------------
 
 
 def _state(session: Session, queue_id: int | None, now: datetime, queues: dict[int, Queue]) -> State:
-    scope = of_queue(queue_id)
+    scope = counted.of_queue(queue_id)
     channels = session.execute(
         select(Ticket.channel, func.count().label("n"))
-        .where(scope, waiting())
+        .where(scope, counted.waiting())
         .group_by(Ticket.channel)
         .order_by(func.count().desc(), Ticket.channel)
     ).all()
     first = session.execute(
         select(Ticket.number, Ticket.channel, Ticket.waiting_since, Ticket.queue_id)
-        .where(scope, waiting())
+        .where(scope, counted.waiting())
         .order_by(Ticket.waiting_since, Ticket.id)
         .limit(1)
     ).one_or_none()
     late, soon = session.execute(
         select(func.sum(case((Ticket.next_due_at <= now, 1), else_=0)), func.sum(case((Ticket.next_due_at > now, 1), else_=0))).where(
-            scope, unsolved(), Ticket.next_due_at.is_not(None), Ticket.next_due_at <= now + RISK, ~Ticket.due_paused
+            scope, unsolved(), Ticket.next_due_at.is_not(None), Ticket.next_due_at <= now + counted.RISK, ~Ticket.due_paused
         )
     ).one()
     return State(
@@ -319,7 +238,7 @@ def _risks(session: Session, scope: ColumnElement[bool], now: datetime, queues: 
     rows = session.execute(
         select(Ticket.number, Ticket.subject, Ticket.next_due_at, Ticket.queue_id, User.name)
         .outerjoin(User, User.id == Ticket.assignee_id)
-        .where(scope, at_risk(now))
+        .where(scope, counted.at_risk(now))
         .order_by(Ticket.next_due_at, Ticket.id)
         .limit(NAMED)
     )
@@ -359,8 +278,8 @@ def _agents(session: Session, queue_id: int | None, now: datetime) -> list[Agent
 # --- today ---------------------------------------------------------------------------------------------------------------
 
 
-def _rolling(session: Session, queue_id: int | None, day: Day, queues: dict[int, Queue], before: Rolling | None) -> Rolling:
-    scope = of_queue(queue_id)
+def _rolling(session: Session, queue_id: int | None, day: counted.Day, queues: dict[int, Queue], before: Rolling | None) -> Rolling:
+    scope = counted.of_queue(queue_id)
     arrived = list(session.scalars(select(Ticket.opened_at).where(scope, Ticket.opened_at >= day.start, Ticket.opened_at <= day.now)))
     answered = session.execute(
         select(Ticket.first_reply_at, Ticket.opened_at).where(scope, Ticket.first_reply_at >= day.before, Ticket.first_reply_at <= day.now)
@@ -379,23 +298,23 @@ def _rolling(session: Session, queue_id: int | None, day: Day, queues: dict[int,
         first_reply=spread((row.first_reply_at - row.opened_at).total_seconds() for row in answered if row.first_reply_at >= day.start),
         yesterday=spread((row.first_reply_at - row.opened_at).total_seconds() for row in answered if row.first_reply_at < day.start),
         csat=_csat(session, day.start, queue_id),
-        month=before.month if before else _csat(session, day.now - timedelta(days=MONTH), queue_id),
-        asked=before.asked if before else _asked(session, day.now - timedelta(days=MONTH)),
+        month=before.month if before else _csat(session, day.now - timedelta(days=counted.MONTH), queue_id),
+        asked=before.asked if before else _asked(session, day.now - timedelta(days=counted.MONTH)),
         step=step,
         slots=slots,
     )
 
 
-def decided(session: Session, scope: ColumnElement[bool], day: Day) -> tuple[list[datetime], list[datetime]]:
+def decided(session: Session, scope: ColumnElement[bool], day: counted.Day) -> tuple[list[datetime], list[datetime]]:
     """When first replies came in time today, and when targets for one ran out today: each ticket is decided once, on one day."""
     base = select(SlaClock.due_at).join(Ticket, Ticket.id == SlaClock.ticket_id)
-    met = base.with_only_columns(Ticket.first_reply_at).where(scope, in_time(day.start, day.now + timedelta(microseconds=1)))
-    missed = base.where(scope, too_late(day.start, day.now))
+    met = base.with_only_columns(Ticket.first_reply_at).where(scope, counted.in_time(day.start, day.now + timedelta(microseconds=1)))
+    missed = base.where(scope, counted.too_late(day.start, day.now))
     return [at for at in session.scalars(met) if at is not None], [at for at in session.scalars(missed) if at is not None]
 
 
 def _course(
-    day: Day, arrived: list[datetime], answered: list[datetime], met: list[datetime], missed: list[datetime]
+    day: counted.Day, arrived: list[datetime], answered: list[datetime], met: list[datetime], missed: list[datetime]
 ) -> tuple[timedelta, list[Slot], list[tuple[str, Rate]]]:
     """The day from its first busy hour to now. Nothing stands for hours to come."""
     hour = timedelta(hours=1)
@@ -419,7 +338,9 @@ def _spread_out(moments: Iterable[datetime], begin: datetime, end: datetime, ste
 
 
 def _csat(session: Session, since: datetime, queue_id: int | None) -> Csat:
-    n, good = session.execute(select(func.count(), func.sum(case((Rating.score >= 4, 1), else_=0))).where(rated(since, queue_id))).one()
+    n, good = session.execute(
+        select(func.count(), func.sum(case((Rating.score >= 4, 1), else_=0))).where(counted.rated(since, queue_id))
+    ).one()
     rate = Rate(int(good or 0), int(n or 0))
     low, high = satisfaction.wilson(rate.part, rate.n) or (None, None)
     return Csat(rate, low, high)

@@ -1,6 +1,6 @@
 """How an item's circle of agents widens with its age: held for the agent who knows the customer, then the queue's steps, then overflow.
 
-The rules are `ranking.standing`; here they meet the rows. An item's step is part of its signature, so that a step's change is one UPDATE
+The rules are `widening.standing`; here they meet the rows. An item's step is part of its signature, so that a step's change is one UPDATE
 and the probes of `agents.matching` need no look at the clock.
 """
 
@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM
-from helpdesk.agents import ranking, sticky
+from helpdesk.agents import ranking, sticky, widening
 from helpdesk.agents.models import ItemState, Signature, WorkItem
 from helpdesk.catalog import ItemWidened
 from helpdesk.errors import Words
@@ -30,11 +30,11 @@ WAITING: Any = literal_column("work_item.state = 'waiting'")
 MOST_AT_ONCE = 500
 
 
-def of(queue: Queue) -> tuple[ranking.Step, ...]:
+def of(queue: Queue) -> tuple[widening.Step, ...]:
     """The queue's steps as the ranking knows them; without any, one that lasts for ever. Skills are ids as text."""
     stored = queue.steps or [{"requirements": queue.requirements}]
     return tuple(
-        ranking.Step(
+        widening.Step(
             {skill: int(level) for skill, level in step.get("requirements", {}).items()},
             float(step["until_age_s"]) if number < len(stored) and step.get("until_age_s") else None,
             queue.overflow_id if step.get("overflow") else None,
@@ -52,7 +52,7 @@ def stand(item: WorkItem, queue: Queue, *, requester_id: int, afresh: bool = Fal
         keeper = sticky.keeper_of(item, queue, requester_id)
     elif item.step == 0 and item.sticky_user_id is not None:
         keeper = sticky.keeper_of(item, queue, requester_id, only=item.sticky_user_id)
-    now_at = ranking.standing(
+    now_at = widening.standing(
         of(queue),
         (clock.now() - item.enqueued_at).total_seconds(),
         sticky_agent=None if keeper is None else keeper.user_id,
@@ -111,7 +111,7 @@ def reshape(queue: Queue) -> None:
     for channel, of_channel in groupby(rows, key=lambda row: row.channel):
         by_step: dict[int, list[dict[str, Any]]] = {}
         for row in of_channel:
-            at = ranking.standing(steps, (now - row.enqueued_at).total_seconds(), at_least=1)
+            at = widening.standing(steps, (now - row.enqueued_at).total_seconds(), at_least=1)
             ends = None if at.until_age is None else row.enqueued_at + timedelta(seconds=at.until_age)
             by_step.setdefault(at.step, []).append({"id": row.id, "step_until": ends})
         for step, items in by_step.items():
@@ -163,7 +163,7 @@ def moment(at: datetime | None) -> str:
 # --- what may be said --------------------------------------------------------------------------------------------------------
 
 
-def fault(queue_id: int | None, steps: Sequence[ranking.Step], overflow_id: int | None, skills: dict[str, str]) -> Words:
+def fault(queue_id: int | None, steps: Sequence[widening.Step], overflow_id: int | None, skills: dict[str, str]) -> Words:
     """Why these steps cannot be a queue's; empty when they can. `queue_id` None for a queue that is being made; `skills`: names by id."""
     for number, (before, step) in enumerate(pairwise(steps), start=2):
         for skill, level in step.requirements.items():
@@ -171,8 +171,8 @@ def fault(queue_id: int | None, steps: Sequence[ranking.Step], overflow_id: int 
                 return _("Step %(n)s asks for %(skill)s %(level)s, more than the step before it. Steps only ever admit more people.",
                          n=number, skill=skills.get(skill, "?"), level=level)  # fmt: skip
     try:
-        ranking.check_steps(steps)
-    except ranking.NarrowingSteps:
+        widening.check_steps(steps)
+    except widening.NarrowingSteps:
         return _("Each step must begin later than the one before it, and overflow comes last.")
     return _circle(queue_id, overflow_id)
 

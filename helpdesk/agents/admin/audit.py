@@ -92,7 +92,8 @@ def _matching(wanted: Filters, before: int | None) -> Select[Any]:
 
 def _midnight(day: date) -> datetime:
     """When the reader's day begins."""
-    return to_utc(datetime.combine(day, time())).replace(tzinfo=UTC)
+    begins: datetime = to_utc(datetime.combine(day, time()))
+    return begins.replace(tzinfo=UTC)
 
 
 def _names(rows: Iterable[Event]) -> Names:

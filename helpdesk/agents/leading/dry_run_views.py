@@ -18,7 +18,8 @@ from helpdesk.agents.leading.models import DryRun
 from helpdesk.agents.leading.replay import Change, change_of
 from helpdesk.agents.leading.views import bp
 from helpdesk.agents.models import Skill
-from helpdesk.agents.ranking import BoostRules, Step
+from helpdesk.agents.ranking import BoostRules
+from helpdesk.agents.widening import Step
 from helpdesk.auth import User
 from helpdesk.durations import duration
 from helpdesk.errors import HelpdeskError, Invalid, Words

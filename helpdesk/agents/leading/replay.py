@@ -16,7 +16,8 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from helpdesk.agents import ranking
-from helpdesk.agents.ranking import AgentState, BoostRules, Channel, ItemHead, OrderKey, Presence, Step
+from helpdesk.agents.ranking import AgentState, BoostRules, Channel, ItemHead, OrderKey, Presence
+from helpdesk.agents.widening import Step, standing
 
 #: Kinds of happening; at one instant agents come before they go, work is done before it is given.
 _COMES, _DONE, _GOES, _ARRIVES, _WIDENS = range(5)
@@ -224,7 +225,7 @@ class Floor:
 
     def _head(self, work: Work, *, at_least: int) -> ItemHead:
         rules = self.week.queues[work.queue]
-        now_at = ranking.standing(rules.steps, self.now - work.at, at_least=max(1, at_least))
+        now_at = standing(rules.steps, self.now - work.at, at_least=max(1, at_least))
         boost = ranking.boost(work.priority, work.value, self.week.boost)
         return ItemHead(
             work.id,

@@ -20,6 +20,7 @@ from helpdesk.tickets.models import Queue, Ticket
 from tests import people
 from tests.desks import TestDesk
 from tests.forms import Browser
+from tests.integration.agents.desk_work import owner
 
 
 def looks(queue: int | None = None, **how: bool) -> floor.Floor:
@@ -30,11 +31,6 @@ def looks(queue: int | None = None, **how: bool) -> floor.Floor:
 def rules(queue: int, **how: bool) -> dict[str, str]:
     """Each agent's rule by name; "yes" for who could have the next item."""
     return {agent.name: str(agent.out.rule) if agent.out else "yes" for agent in looks(queue, **how).agents}
-
-
-def owner(ticket: Ticket) -> int | None:
-    with db.read() as session:
-        return session.get_one(Ticket, ticket.id).assignee_id
 
 
 def pick(ticket: Ticket) -> str:

@@ -18,6 +18,7 @@ from helpdesk.tickets.models import Queue, SlaClock, Status, Ticket
 from tests import people
 from tests.desks import TestDesk
 from tests.forms import Browser
+from tests.integration.agents.desk_work import offered
 from tests.integration.agents.test_steps import arrange, item_of, owner, stays
 
 
@@ -30,11 +31,6 @@ def talks(desk: TestDesk, contact: int, channel: str, subject: str = "Talk") -> 
         routing.wait_for(ticket, channel, by=Actor("contact", contact))
     desk.work()
     return ticket
-
-
-def offered(user: int) -> list[Offer]:
-    with db.read():
-        return offers.open_offers(user)
 
 
 def takes(desk: TestDesk, user: int) -> None:

@@ -31,18 +31,9 @@ from helpdesk.tickets import lifecycle, thread
 from helpdesk.tickets.models import UNSOLVED, Priority, Queue, Status, Ticket
 from tests import people
 from tests.desks import TestDesk
+from tests.integration.agents.desk_work import offered, owner
 
 LIFE = timedelta(seconds=45)  # what a heartbeat gives
-
-
-def offered(user: int) -> list[Offer]:
-    with db.read():
-        return offers.open_offers(user)
-
-
-def owner(ticket: Ticket) -> int | None:
-    with db.read() as session:
-        return session.get_one(Ticket, ticket.id).assignee_id
 
 
 def check_invariants() -> None:

@@ -134,6 +134,21 @@ def test_what_alice_writes_meanwhile_is_kept_above_the_text_that_comes_back(desk
     assert draft(desk, ticket) == "Ask Bob\n\nTomorrow we know."
 
 
+def test_the_thread_brings_what_came_back_to_its_author_for_an_hour_and_to_nobody_else(
+    desk: TestDesk, ticket: Ticket, alice: FlaskClient, stopped: clock.Hand
+) -> None:
+    path = f"/tickets/{ticket.number}/thread"
+    assert later(alice, ticket, body="Tomorrow <we> know.") == 303
+    assert "data-returned" not in alice.get(path).text
+    carol_writes(desk, ticket)
+    desk.work()
+    came_back = f'data-returned="{scheduled()[0].id}" data-at="{int(clock.now().timestamp())}">Tomorrow &lt;we&gt; know.</template>'
+    assert came_back in alice.get(path).text
+    assert "data-returned" not in desk.client(desk.people.dana).get(path).text
+    stopped.move(hours=1, seconds=1)
+    assert "data-returned" not in alice.get(path).text
+
+
 def test_a_robot_s_answer_stops_nothing(desk: TestDesk, ticket: Ticket, alice: FlaskClient, stopped: clock.Hand) -> None:
     later(alice, ticket)
     carol_writes(desk, ticket, automatic="vacation")

@@ -1,4 +1,4 @@
-"""The circle of agents that widens with age, who gets work back from a customer they know, and what comes before what."""
+"""The circle of agents that widens with age, and who gets work back from a customer they know."""
 
 from __future__ import annotations
 
@@ -10,54 +10,23 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.agents import assignments, emergencies, offers, presence, queues, routing, steps, waiting
+from helpdesk.agents import assignments, offers, presence, queues, routing, steps, waiting
 from helpdesk.agents.models import (
-    AgentProfile,
-    Exclusion,
     ItemState,
-    Offer,
-    Presence,
     PresenceState,
     Signature,
     WorkItem,
 )
 from helpdesk.auth import User
-from helpdesk.catalog import ItemWidened, QueueChanged
-from helpdesk.crm.models import Contact
-from helpdesk.errors import Conflict, Invalid
-from helpdesk.events import Event, record
+from helpdesk.catalog import ItemWidened
+from helpdesk.errors import Invalid
+from helpdesk.events import Event
 from helpdesk.preferences import prefer
-from helpdesk.tickets import lifecycle, thread
-from helpdesk.tickets.models import Priority, Queue, Status, Ticket
+from helpdesk.tickets import thread
+from helpdesk.tickets.models import Queue, Status, Ticket
 from tests import people
 from tests.desks import TestDesk
-
-
-def owner(ticket: Ticket) -> int | None:
-    with db.read() as session:
-        return session.get_one(Ticket, ticket.id).assignee_id
-
-
-def item_of(ticket: Ticket, channel: str = "ticket") -> WorkItem:
-    with db.read() as session:
-        return session.scalars(select(WorkItem).where(WorkItem.ticket_id == ticket.id, WorkItem.channel == channel)).one()
-
-
-def arrange(queue_id: int, **values: Any) -> None:
-    """Change a queue's columns as its form would."""
-    with db.transaction() as session:
-        queue = session.get_one(Queue, queue_id)
-        for name, value in values.items():
-            setattr(queue, name, value)
-        record(QueueChanged(queue_id, Actor("system")))
-
-
-def stays(stopped: clock.Hand, *users: int, minutes: float) -> None:
-    """Time passes, and these agents' screens stay open."""
-    stopped.move(seconds=minutes * 60)
-    with db.transaction() as session:
-        for user in users:
-            session.get_one(Presence, user).expires_at = clock.now() + timedelta(seconds=45)
+from tests.integration.agents.desk_work import arrange, item_of, owner, stays
 
 
 def russian_first(desk: TestDesk, *more: dict[str, Any]) -> list[dict[str, Any]]:
@@ -313,167 +282,6 @@ def test_declining_what_was_held_ends_the_hold(desk: TestDesk, stopped: clock.Ha
     desk.work()
     with db.read():
         assert [offer.ticket_id for offer in offers.open_offers(c.bob)] == [ticket.id] and offers.open_offers(c.alice) == []
-
-
-# --- the order ---------------------------------------------------------------------------------------------------------------
-
-
-def first_of(desk: TestDesk, *tickets: Ticket) -> int | None:
-    """Whose ticket Alice, with room for one, gets."""
-    with db.transaction() as session:
-        session.get_one(AgentProfile, desk.people.alice).capacity = 1
-    people.arrives(desk.people.alice)
-    desk.work()
-    return next((ticket.id for ticket in tickets if owner(ticket) == desk.people.alice), None)
-
-
-def test_a_valuable_customer_comes_first_within_the_bound_and_it_is_said_why(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    with db.transaction() as session:
-        session.get_one(Contact, c.oleg).tier = "vip"
-    plain = people.writes(c.carol, inbox=c.mail)
-    stopped.move(minutes=14)
-    vip = people.writes(c.oleg, inbox=c.mail)
-    desk.work()
-    assert item_of(vip).boost == {"total_s": 900.0, "priority_s": 0.0, "value_s": 900.0}
-    assert first_of(desk, plain, vip) == vip.id
-    page = desk.client(c.alice).get(f"/tickets/{vip.number}/why").text
-    assert "15 minutes before its deadline" in page and "for the customer" in page
-
-
-def test_nobody_is_overtaken_by_what_comes_later_than_the_largest_boost(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    with db.transaction() as session:
-        session.get_one(Contact, c.oleg).tier = "vip"
-        prefer(boost_urgent_s=100_000, boost_largest_s=1200)
-    plain = people.writes(c.carol, inbox=c.mail)
-    stopped.move(minutes=21)
-    grand = people.writes(c.oleg, inbox=c.mail, priority=Priority.URGENT)
-    desk.work()
-    assert item_of(grand).boost["total_s"] == 1200
-    assert first_of(desk, plain, grand) == plain.id
-
-
-def test_an_emergency_goes_before_everything_until_it_is_urgent_no_longer(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    old = people.writes(c.carol, inbox=c.mail)
-    stopped.move(hours=3)
-    fire = people.writes(c.oleg, inbox=c.mail)
-    desk.work()
-    with db.transaction() as session:
-        emergencies.declare(session.get_one(Ticket, fire.id), by=Actor("user", c.dana))
-    desk.work()
-    assert (item_of(fire).tier, item_of(old).tier) == (0, 1)
-    assert first_of(desk, old, fire) == fire.id
-    with db.transaction() as session:
-        lifecycle.set_priority(session.get_one(Ticket, fire.id), Priority.NORMAL, by=Actor("user", c.dana))
-    desk.work()
-    assert item_of(fire).tier == 1 and not item_of(fire).emergency
-    with pytest.raises(Conflict), db.transaction() as session:
-        lifecycle.solve(session.get_one(Ticket, old.id), by=Actor("user", c.dana))
-        emergencies.declare(session.get_one(Ticket, old.id), by=Actor("user", c.dana))
-
-
-def test_only_those_who_lead_declare_emergencies(desk: TestDesk) -> None:
-    from tests.forms import Browser
-
-    c = desk.people
-    people.arrives(c.alice)
-    ticket = people.writes(c.carol, inbox=c.mail)
-    desk.work()
-    path = f"/tickets/{ticket.number}/emergency"
-    assert Browser(desk, c.alice).send(path, page="/inbox").status_code in (403, 404)
-    assert not item_of(ticket).emergency
-    assert Browser(desk, c.dana).send(path, page="/inbox").status_code == 303
-    assert item_of(ticket).emergency
-
-
-def test_the_key_follows_a_clock_that_pauses_and_goes_on(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    ticket = people.writes(c.carol, inbox=c.mail)
-    desk.work()
-    before = item_of(ticket).vkey
-    with db.transaction() as session:
-        lifecycle.set_status(session.get_one(Ticket, ticket.id), Status.ON_HOLD, by=Actor("user", c.dana))
-    stopped.move(minutes=30)
-    with db.transaction() as session:
-        lifecycle.set_status(session.get_one(Ticket, ticket.id), Status.OPEN, by=Actor("user", c.dana))
-    desk.work()
-    assert item_of(ticket).vkey == before + 30 * 60 * 1000
-
-
-# --- refusal -------------------------------------------------------------------------------------------------------------------
-
-
-def test_who_accepts_too_late_is_told_who_has_it(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    arrange(c.support, acceptance="offer")
-    people.arrives(c.alice)
-    ticket = people.writes(c.oleg, inbox=c.mail)
-    desk.work()
-    with db.read():
-        [offer] = offers.open_offers(c.alice)
-    with db.transaction() as session:
-        assignments.assign(session.get_one(Ticket, ticket.id), session.get_one(User, c.bob), how="manual", by=Actor("user", c.dana))
-    with pytest.raises(Conflict) as late, db.transaction() as session:
-        offers.accept(session.get_one(Offer, offer.id), by=Actor("user", c.alice))
-    assert "Bob has it" in str(late.value.detail)
-    assert owner(ticket) == c.bob
-
-
-def test_who_declined_is_asked_again_when_the_exclusion_is_over_without_any_sweep(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    arrange(c.support, acceptance="offer")
-    people.arrives(c.alice, c.bob)
-    with db.transaction() as session:
-        session.get_one(AgentProfile, c.bob).capacity = 0
-    ticket = people.writes(c.oleg, inbox=c.mail)
-    desk.work()
-    with db.transaction():
-        [offer] = offers.open_offers(c.alice)
-        offers.decline(offer, reason="busy", by=Actor("user", c.alice))
-    desk.work()
-    with db.read():
-        assert offers.open_offers(c.alice) == [], "Bob is only full: he may have room soon"
-    stays(stopped, c.alice, c.bob, minutes=5.1)
-    desk.work()
-    with db.read():
-        assert [offer.ticket_id for offer in offers.open_offers(c.alice)] == [ticket.id]
-
-
-def test_when_the_last_who_did_not_decline_leaves_the_others_are_asked_again(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    arrange(c.support, acceptance="offer")
-    people.arrives(c.alice, c.bob)
-    with db.transaction() as session:
-        session.get_one(AgentProfile, c.bob).capacity = 0
-    ticket = people.writes(c.oleg, inbox=c.mail)
-    desk.work()
-    with db.transaction():
-        [offer] = offers.open_offers(c.alice)
-        offers.decline(offer, reason="busy", by=Actor("user", c.alice))
-    desk.work()
-    with db.transaction():
-        presence.set_presence(c.bob, PresenceState.OFFLINE, by=Actor("user", c.bob))
-    desk.work()
-    with db.read() as session:
-        assert [offer.ticket_id for offer in offers.open_offers(c.alice)] == [ticket.id]
-        assert session.scalars(select(Exclusion)).all() == []
-        assert routing.why(ticket.id)["item"]["lapsed"] is True
-
-
-def test_a_decision_says_who_was_looked_at_and_who_fell_out_by_which_rule(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    arrange(c.support, requirements={str(c.russian): 2})
-    people.arrives(c.alice, c.bob)
-    with db.transaction() as session:
-        session.get_one(AgentProfile, c.alice).capacity = 0
-    ticket = people.writes(c.oleg, inbox=c.mail)
-    desk.work()
-    with db.read():
-        why = routing.why(ticket.id)["item"]
-    assert why["candidates"] == 2 and why["exclusions"] == {"capacity": 1, "skill": 1} and why["agent"] is None
-    assert {(out["agent"], out["rule"]) for out in why["named"]} == {(c.alice, "capacity"), (c.bob, "skill")}
 
 
 def test_widening_is_a_fact_of_the_ticket_s_history(desk: TestDesk) -> None:

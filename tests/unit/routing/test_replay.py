@@ -29,7 +29,8 @@ from helpdesk.agents.leading.replay import (
     plain,
     week_of,
 )  # fmt: skip
-from helpdesk.agents.ranking import BoostRules, Step
+from helpdesk.agents.ranking import BoostRules
+from helpdesk.agents.widening import Step
 
 EVERYBODY = Step({})
 ALL_WEEK = ((0.0, 1e9),)

@@ -4,17 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from helpdesk.agents.ranking import (
-    AgentState,
-    ItemHead,
-    NarrowingSteps,
-    Presence,
-    Standing,
-    Step,
-    check_steps,
-    standing,
-    why_not,
-)
+from helpdesk.agents.ranking import AgentState, ItemHead, Presence, why_not
+from helpdesk.agents.widening import NarrowingSteps, Standing, Step, check_steps, standing
 
 STEPS = [Step({"russian": 3, "billing": 1}, until_age=60), Step({"russian": 1}, until_age=300),
          Step({}, overflow_queue=9)]

@@ -1,0 +1,91 @@
+"""Offers that are declined, or accepted too late, and what a decision says about who was looked at."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from helpdesk import clock, db
+from helpdesk.actor import Actor
+from helpdesk.agents import assignments, offers, presence, routing
+from helpdesk.agents.models import (
+    AgentProfile,
+    Exclusion,
+    Offer,
+    PresenceState,
+)
+from helpdesk.auth import User
+from helpdesk.errors import Conflict
+from helpdesk.tickets.models import Ticket
+from tests import people
+from tests.desks import TestDesk
+from tests.integration.agents.desk_work import arrange, owner, stays
+
+
+def declined_while_bob_is_full(desk: TestDesk) -> Ticket:
+    """Alice and Bob are there, Bob has no room; Alice declines what is offered to her."""
+    c = desk.people
+    arrange(c.support, acceptance="offer")
+    people.arrives(c.alice, c.bob)
+    with db.transaction() as session:
+        session.get_one(AgentProfile, c.bob).capacity = 0
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.transaction():
+        [offer] = offers.open_offers(c.alice)
+        offers.decline(offer, reason="busy", by=Actor("user", c.alice))
+    desk.work()
+    return ticket
+
+
+def test_who_accepts_too_late_is_told_who_has_it(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, acceptance="offer")
+    people.arrives(c.alice)
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.read():
+        [offer] = offers.open_offers(c.alice)
+    with db.transaction() as session:
+        assignments.assign(session.get_one(Ticket, ticket.id), session.get_one(User, c.bob), how="manual", by=Actor("user", c.dana))
+    with pytest.raises(Conflict) as late, db.transaction() as session:
+        offers.accept(session.get_one(Offer, offer.id), by=Actor("user", c.alice))
+    assert "Bob has it" in str(late.value.detail)
+    assert owner(ticket) == c.bob
+
+
+def test_who_declined_is_asked_again_when_the_exclusion_is_over_without_any_sweep(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    ticket = declined_while_bob_is_full(desk)
+    with db.read():
+        assert offers.open_offers(c.alice) == [], "Bob is only full: he may have room soon"
+    stays(stopped, c.alice, c.bob, minutes=5.1)
+    desk.work()
+    with db.read():
+        assert [offer.ticket_id for offer in offers.open_offers(c.alice)] == [ticket.id]
+
+
+def test_when_the_last_who_did_not_decline_leaves_the_others_are_asked_again(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    ticket = declined_while_bob_is_full(desk)
+    with db.transaction():
+        presence.set_presence(c.bob, PresenceState.OFFLINE, by=Actor("user", c.bob))
+    desk.work()
+    with db.read() as session:
+        assert [offer.ticket_id for offer in offers.open_offers(c.alice)] == [ticket.id]
+        assert session.scalars(select(Exclusion)).all() == []
+        assert routing.why(ticket.id)["item"]["lapsed"] is True
+
+
+def test_a_decision_says_who_was_looked_at_and_who_fell_out_by_which_rule(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    arrange(c.support, requirements={str(c.russian): 2})
+    people.arrives(c.alice, c.bob)
+    with db.transaction() as session:
+        session.get_one(AgentProfile, c.alice).capacity = 0
+    ticket = people.writes(c.oleg, inbox=c.mail)
+    desk.work()
+    with db.read():
+        why = routing.why(ticket.id)["item"]
+    assert why["candidates"] == 2 and why["exclusions"] == {"capacity": 1, "skill": 1} and why["agent"] is None
+    assert {(out["agent"], out["rule"]) for out in why["named"]} == {(c.alice, "capacity"), (c.bob, "skill")}
