@@ -180,6 +180,8 @@ REACTING = (
     "helpdesk.crm.erasure",
     "helpdesk.crm.sweeping",
     "helpdesk.kb.approval",
+    "helpdesk.kb.reviews",
+    "helpdesk.kb.exchange.runs",
     "helpdesk.tickets.knowledge",
     "helpdesk.tickets.surveys",
     "helpdesk.agents.routing",

@@ -6,6 +6,7 @@ Part of the command line, like `cli`; `kb rank`, which needs no desk, stands in 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,14 +18,14 @@ from helpdesk.actor import SYSTEM
 from helpdesk.app import Desk
 from helpdesk.cli import with_desk
 from helpdesk.errors import Invalid
-from helpdesk.kb import commands, exchange, measuring, search, teaching
+from helpdesk.kb import commands, measuring, search, teaching
 from helpdesk.kb.commands import Fitted, kb
-from helpdesk.kb.exchange import Taken, Unreadable, Written
+from helpdesk.kb.exchange import reading, taking, writing
+from helpdesk.kb.exchange.reading import Entry, Unreadable
+from helpdesk.kb.exchange.runs import BATCH
 from helpdesk.kb.ranking import Weights
 
 BY = SYSTEM.through("command")
-#: Articles a transaction takes: nobody else waits long for the database.
-BATCH = 20
 
 _folder = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
@@ -34,15 +35,18 @@ _folder = click.argument("folder", type=click.Path(exists=True, file_okay=False,
 @with_desk
 def load_command(app: Desk, folder: Path) -> None:
     """Publish the articles of FOLDER/docs.jsonl. Loading again changes only what differs."""
-    _take(exchange.from_lines(folder / "docs.jsonl"))
+    _take(reading.from_lines(folder / "docs.jsonl"))
 
 
 @kb.command("import")
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @with_desk
 def import_command(app: Desk, source: Path) -> None:
-    """Publish the articles of SOURCE: a folder of Markdown files (language/topic/name.md) or a CSV file with questions and answers."""
-    _take(exchange.from_markdown(source) if source.is_dir() else exchange.from_table(source))
+    """Publish the articles of SOURCE: a folder or zip of Markdown files (language/topic/name.md), or a CSV of questions and answers."""
+    if source.is_dir():
+        _take(reading.from_folder(source))
+    else:
+        _take(reading.from_zip(source) if source.suffix.lower() == ".zip" else reading.from_table(source))
 
 
 @kb.command("export")
@@ -52,8 +56,7 @@ def export_command(app: Desk, folder: Path) -> None:
     """Write every published article into FOLDER as Markdown, for `kb import`."""
     if folder.exists() and any(folder.iterdir()):
         raise click.ClickException(f"{folder} is not empty: an export goes into a folder of its own")
-    with db.transaction():
-        count = exchange.to_markdown(folder)
+    count = writing.to_folder(folder)
     click.echo(f"{count} files written to {folder}.")
 
 
@@ -122,19 +125,20 @@ def _put_in_force(fitted: Fitted, *, keep: bool) -> None:
     click.echo(json.dumps({**fitted.report, "in_force": keep}, ensure_ascii=False))
 
 
-def _take(found: Iterator[Written]) -> None:
+def _take(found: Iterator[Entry]) -> None:
     """Everything is read before anything is written: an unreadable file changes nothing."""
-    taken = Taken()
+    counts: Counter[str] = Counter()
     try:
-        everything = list(found)
+        everything = list(reading.or_raise(found))
         rows = iter(everything)
         with click.progressbar(length=len(everything), label="Articles") as bar:
             while batch := list(islice(rows, BATCH)):
                 with db.transaction():
-                    exchange.take_in(batch, taken, by=BY)
+                    planned, _done = taking.take_in(batch, by=BY)
+                counts.update(one.outcome for one in planned)
                 bar.update(len(batch))
     except Unreadable as wrong:
         raise click.ClickException(f"{wrong}. Nothing was taken in.") from wrong
     except Invalid as wrong:
         raise click.ClickException("; ".join(map(str, wrong.fields.values())) or str(wrong.detail)) from wrong
-    click.echo(f"{taken.new} new, {taken.changed} changed, {taken.same} as they were.")
+    click.echo(f"{counts['new']} new, {counts['changed']} changed, {counts['same']} as they were.")

@@ -286,13 +286,14 @@ class Exclusion(Base):
 
 
 class Notification(Base):
-    """Something that happened for an agent while they were not looking."""
+    """Something that happened for an agent while they were not looking, about a ticket or an article."""
 
     __tablename__ = "notification"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id"))
+    article_id: Mapped[int | None] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime] = mapped_column(default=clock.now)
     read_at: Mapped[datetime | None]

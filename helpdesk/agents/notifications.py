@@ -1,15 +1,19 @@
-"""What happened for an agent while they were not looking: assigned to them, answered by their customer, rated."""
+"""What happened for an agent while they were not looking: assigned to them, answered by their customer, rated, an article to look at."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, exists, func, insert, select, update
 
 from helpdesk import clock, db
 from helpdesk.agents.models import Notification
-from helpdesk.catalog import CustomerWrote, NoteAdded, TicketRated
+from helpdesk.auth import User
+from helpdesk.catalog import CustomerWrote, NoteAdded, ReviewDue, TicketRated
 from helpdesk.events import reaction
+from helpdesk.kb import queries as kb_queries
+from helpdesk.kb.models import Article
 from helpdesk.tickets.models import Ticket
 
 
@@ -35,6 +39,16 @@ def tell_owner_of_rating(fact: TicketRated) -> None:
     ticket = db.session().get_one(Ticket, fact.ticket_id)
     if ticket.assignee_id is not None:
         add(ticket.assignee_id, ticket.id, "rated")
+
+
+@reaction(ReviewDue, key=lambda fact: f"article:{fact.article_id}:{fact.late}", name="notifications.review")
+def tell_owner_of_review(fact: ReviewDue) -> None:
+    """An article of yours is to be looked at again; or that has been due for a week."""
+    article = db.session().get(Article, fact.article_id)
+    owner = db.session().get(User, article.owner_id) if article is not None and article.owner_id is not None else None
+    if owner is not None and owner.active:
+        row = Notification(user_id=owner.id, article_id=fact.article_id, kind="review_overdue" if fact.late else "review_due")
+        db.session().add(row)
 
 
 def add(user_id: int, ticket_id: int, kind: str) -> None:
@@ -74,21 +88,34 @@ _UNREAD = (
 )
 
 
-def latest(user_id: int, *, limit: int = 30) -> list[tuple[Notification, Ticket]]:
-    """The newest notifications with their tickets, unread first."""
+@dataclass(frozen=True)
+class News:
+    """A notification with the ticket or the article's title that it is about; `ticket` None for an article."""
+
+    note: Notification
+    ticket: Ticket | None
+    title: str = ""
+
+
+def latest(user_id: int, *, language: str = "en", limit: int = 30) -> list[News]:
+    """The newest notifications, unread first; titles of articles in `language` where they have one."""
     found = (
         select(Notification, Ticket)
-        .join(Ticket, Ticket.id == Notification.ticket_id)
+        .outerjoin(Ticket, Ticket.id == Notification.ticket_id)
         .where(Notification.user_id == user_id)
         .order_by(Notification.read_at.is_not(None), Notification.at.desc())
         .limit(limit)
     )
-    return [(row.Notification, row.Ticket) for row in db.session().execute(found)]
+    rows = db.session().execute(found).all()
+    titles = kb_queries.titles({row.Notification.article_id for row in rows if row.Notification.article_id is not None}, language)
+    return [News(row.Notification, row.Ticket, titles.get(row.Notification.article_id, "")) for row in rows]
 
 
-def read(user_id: int, *, ticket_id: int | None = None) -> None:
-    """Mark as read: of one ticket, because it was opened, or all."""
+def read(user_id: int, *, ticket_id: int | None = None, article_id: int | None = None) -> None:
+    """Mark as read: of one ticket or article, because it was opened, or all."""
     done = update(Notification).where(Notification.user_id == user_id, Notification.read_at.is_(None))
     if ticket_id is not None:
         done = done.where(Notification.ticket_id == ticket_id)
+    if article_id is not None:
+        done = done.where(Notification.article_id == article_id)
     db.session().execute(done.values(read_at=clock.now()), execution_options={"synchronize_session": False})

@@ -91,7 +91,16 @@ def open_offers() -> str:
 @bp.get("/notifications")
 def news() -> str:
     user_id = web.principal().user_id or 0
-    return render_template("agents/notifications.html", here="notifications", news=notifications.latest(user_id))
+    return render_template("agents/notifications.html", here="notifications", news=notifications.latest(user_id, language=web.lang()))
+
+
+@bp.get("/notifications/articles/<int:article_id>")
+def open_article(article_id: int) -> Response:
+    """The article that a notification is about; opening it reads the notification."""
+    user_id = web.principal().user_id
+    if user_id is not None:
+        web.later(lambda: notifications.read(user_id, article_id=article_id))
+    return web.see(url_for("kb_manage.edit", article_id=article_id, language=web.lang()))
 
 
 @bp.get("/find")

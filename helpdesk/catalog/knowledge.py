@@ -80,3 +80,41 @@ class ArticleJudged:
     article_id: int
     helpful: bool
     by: Actor
+
+
+@event
+class ArticleImportStarted:
+    """Somebody who may publish lets a file of articles in, or takes it back; the work goes on beside other work."""
+
+    import_id: int
+    by: Actor
+
+
+@event
+class ArticlesTakenIn:
+    """A file of articles is in: how many articles were new, changed, left as they were, and could not be read."""
+
+    import_id: int
+    new: int
+    changed: int
+    same: int
+    refused: int
+    by: Actor
+
+
+@event
+class ReviewPlanned:
+    """An article is to be looked at again on a day to come; `at` in seconds since 1970."""
+
+    article_id: int
+    at: float
+    by: Actor
+
+
+@event
+class ReviewDue:
+    """The day came on which an article is to be looked at again; `late` when it was a week ago and nobody did."""
+
+    article_id: int
+    late: bool
+    by: Actor

@@ -13,6 +13,7 @@ from helpdesk.actor import Actor
 from helpdesk.catalog import ArticleChanged
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import record
+from helpdesk.kb import reviews
 from helpdesk.kb.changes import change, raise_version, visibly_changed
 from helpdesk.kb.models import Article, ArticleOrganization, Audience, FormerAddress, RelatedArticle, Translation
 from helpdesk.kb.slugs import free_slug, slug_of
@@ -63,6 +64,8 @@ def describe(
         _set_related(article, beside or [])
     visibly_changed(article)
     record(ArticleChanged(article.id, by, "", changed))
+    if "review_at" in changed:
+        reviews.plan(article, by=by)
     return article
 
 
@@ -73,6 +76,7 @@ def look_again(article: Article, *, by: Actor) -> Article:
     article.review_at = clock.now() + timedelta(days=days) if days else None
     db.session().flush()
     record(ArticleChanged(article.id, by, "", ("review_at",)))
+    reviews.plan(article, by=by)
     return article
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import to_utc
+from werkzeug.datastructures import MultiDict
 
 from helpdesk import db, web
 from helpdesk.auth import require
@@ -35,23 +36,18 @@ def _colleagues_only() -> None:
 @bp.get("")
 def index() -> Response:
     """Articles with their state, the last edited first."""
-    owner = request.args.get("owner", "")
-    wanted = queries.Filter(
-        words=request.args.get("q", "").strip()[:200],
-        state=request.args.get("state", "") if request.args.get("state") in queries.STATES else "",
-        language=request.args.get("language", "") if request.args.get("language") in articles.LANGUAGES else "",
-        category_id=request.args.get("category", type=int),
-        owner_id=web.principal().user_id if owner == "me" else request.args.get("owner", type=int),
-    )
+    shown = wanted(request.args)
     after = web.uncursor(request.args.get("after"), datetime, int)
-    rows = queries.listed(wanted, limit=PAGE, after=(after[0], after[1]) if after else None)
+    rows = queries.listed(shown, limit=PAGE, after=(after[0], after[1]) if after else None)
     page = web.paged(rows, PAGE, lambda row: (row.article.updated_at, row.article.id))
     kept: dict[str, Any] = {name: value for name, value in request.args.items() if name != "after" and value}
     html = render_template(
         "kb/manage.html",
         page=page,
-        wanted=wanted,
-        owner=owner,
+        wanted=shown,
+        owner=request.args.get("owner", ""),
+        kept=kept,
+        may_publish=policy.may(web.principal(), "publish"),
         counts=queries.counts(),
         topics=queries.categories(),
         authors=queries.authors(),
@@ -59,6 +55,18 @@ def index() -> Response:
         first_url=url_for("kb_manage.index", **kept) if after else "",
     )
     return make_response(html)
+
+
+def wanted(given: MultiDict[str, str]) -> queries.Filter:
+    """What the list is narrowed to, by an address or a form; what means nothing is left out."""
+    owner = given.get("owner", "")
+    return queries.Filter(
+        words=given.get("q", "").strip()[:200],
+        state=given.get("state", "") if given.get("state") in queries.STATES else "",
+        language=given.get("language", "") if given.get("language") in articles.LANGUAGES else "",
+        category_id=given.get("category", type=int),
+        owner_id=web.principal().user_id if owner == "me" else given.get("owner", type=int),
+    )
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------------------------

@@ -172,6 +172,45 @@ class ArticleTemplate(Base):
     __table_args__ = (UniqueConstraint("language", "name"),)
 
 
+class ArticleImport(Base):
+    """A file of articles somebody takes in: what it is, how far it is, what came of it.
+
+    `state`: read (waits for a yes), running, done, stopped, undoing, undone. `kept`: what undoing left alone: it was changed since.
+    """
+
+    __tablename__ = "article_import"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    shape: Mapped[str] = mapped_column(String(8))
+    object_key: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(8), default="read")
+    total: Mapped[int] = mapped_column(default=0)
+    done: Mapped[int] = mapped_column(default=0)
+    new: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    same: Mapped[int] = mapped_column(default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+    kept: Mapped[int] = mapped_column(default=0)
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    finished_at: Mapped[datetime | None]
+
+
+class ArticleTaken(Base):
+    """What one entry of an import did: the revision it published, and the one readers saw before, if any. Undoing reads it backwards."""
+
+    __tablename__ = "article_taken"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("article_import.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("article.id", ondelete="CASCADE"), index=True)
+    language: Mapped[str] = mapped_column(String(5))
+    began: Mapped[bool] = mapped_column(Boolean, default=False)
+    before: Mapped[int | None]
+    after: Mapped[int]
+
+
 class ArticleUse(Base):
     """An agent sent an article's address in a reply."""
 

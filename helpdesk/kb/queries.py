@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased, joinedload, selectinload
 from helpdesk import clock, db
 from helpdesk.auth import ANONYMOUS, STAFF, Principal, User
 from helpdesk.errors import NotFound
-from helpdesk.kb import articles, policy
+from helpdesk.kb import articles, policy, reviews
 from helpdesk.kb.models import (
     AnswerFeedback,
     Article,
@@ -197,11 +197,12 @@ class Filter:
 
 @dataclass(frozen=True)
 class Row:
-    """An article in the authors' list."""
+    """An article in the authors' list. `overdue`: a week after its review date nobody has looked at it."""
 
     article: Article
     owner: str
     outdated: frozenset[str]
+    overdue: bool = False
 
     def shown(self, language: str) -> Translation | None:
         """The article in the author's own language if it is written in it, otherwise in the other one."""
@@ -214,7 +215,7 @@ def listed(wanted: Filter, *, limit: int, after: tuple[datetime, int] | None = N
     session = db.session()
     found = (
         select(Article)
-        .where(*_conditions(wanted))
+        .where(*conditions(wanted))
         .options(selectinload(Article.translations), joinedload(Article.category))
         .order_by(Article.updated_at.desc(), Article.id.desc())
         .limit(limit + 1)
@@ -228,6 +229,7 @@ def listed(wanted: Filter, *, limit: int, after: tuple[datetime, int] | None = N
             row,
             owners.get(row.owner_id or 0, ""),
             frozenset(t.language for t in row.translations if articles.outdated(t, row.translations)),
+            reviews.is_overdue(row),
         )
         for row in rows
     ]
@@ -277,7 +279,8 @@ def files_of(article_id: int) -> list[ArticleFile]:
     return list(db.session().scalars(select(ArticleFile).where(ArticleFile.article_id == article_id).order_by(ArticleFile.id)))
 
 
-def _conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
+def conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
+    """What an author wants to see, as conditions on Article."""
     language = Translation.language == wanted.language if wanted.language else Translation.language.in_(articles.LANGUAGES)
     of_it = exists().where(Translation.article_id == Article.id, language)
     if wanted.category_id is not None:
@@ -322,7 +325,7 @@ def _conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
 def counts() -> dict[str, int]:
     """How many articles there are in each state."""
     return {
-        state: db.session().scalar(select(func.count()).select_from(Article).where(*_conditions(Filter(state=state)))) or 0
+        state: db.session().scalar(select(func.count()).select_from(Article).where(*conditions(Filter(state=state)))) or 0
         for state in STATES
     }
 

@@ -45,6 +45,7 @@ classify("sla_entry", fact="kind cause")
 classify("survey", fact="kind", belongs="contact_id")
 classify("survey_answer", fact="kind")
 classify("saved_form", fact="form_key")
+classify("answer_change", fact="key actor_kind via", content="old new", belongs="ticket_id", exported=False)
 classify("topic", operational="key name name_ru help help_ru")
 classify("topic_field", operational="key label label_ru hint hint_ru options shown_if_values")
 

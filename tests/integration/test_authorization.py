@@ -53,6 +53,7 @@ LEADS += """
     crm.place_hold crm.lift_hold crm.customer_data crm.confirm_erasure crm.erase_customer
     crm.export_customers crm.export_organizations crm.export_purchases crm.seek_duplicates crm.hand_over_page crm.hand_over
 """.split()
+LEADS += "kb_manage.imports kb_manage.upload_articles kb_manage.show_article_import kb_manage.go_on_with_import".split()
 LEADS += "care.satisfaction care.reason care.plan_action care.settle_action worth.retention worth.model worth.compute_now".split()
 #: For administrators; supervisors may look at some of it.
 ADMINS = "mail_texts.* mail_accounts.* portal_setup.* admin.*".split()

@@ -1,11 +1,11 @@
-"""What an administrator tells everybody on the portal: notices, for a while."""
+"""The portal's own tables: notices that stand on every page for a while, and addresses that customers still have to confirm."""
 
 from __future__ import annotations
 
 import enum
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Text
+from sqlalchemy import Boolean, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from helpdesk import clock
@@ -41,3 +41,17 @@ class Notice(Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
     __table_args__ = (Index("ix_notice_until_at", "until_at"), Index("ix_notice_article_id", "article_id"))
+
+
+class AddressWish(Base):
+    """An e-mail address that a customer says is theirs, until they follow the link that was sent there, or it has expired."""
+
+    __tablename__ = "address_wish"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    value: Mapped[str] = mapped_column(String(320))
+    value_norm: Mapped[str] = mapped_column(String(320))
+    asked_at: Mapped[datetime] = mapped_column(default=clock.now)
+    until_at: Mapped[datetime] = mapped_column(index=True)

@@ -69,3 +69,21 @@ class TopicField(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     __table_args__ = (Index("ix_topic_field_topic_id", "topic_id", "position"),)
+
+
+class AnswerChange(Base):
+    """Somebody corrected what a ticket holds of its form: which field, from what to what. None: nothing stood, or stands, there."""
+
+    __tablename__ = "answer_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id"))
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    key: Mapped[str] = mapped_column(String(60))
+    old: Mapped[Any] = mapped_column(JSON)
+    new: Mapped[Any] = mapped_column(JSON)
+    actor_kind: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[int | None]
+    via: Mapped[str] = mapped_column(String(20), default="")
+
+    __table_args__ = (Index("ix_answer_change_ticket_id", "ticket_id", "id"),)

@@ -78,9 +78,9 @@ def test_an_export_taken_in_elsewhere_is_the_same(desk: TestDesk, run: Run, tmp_
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", "Question;Answer\nx;y\n", "question and answer must be among them"),
-        ("a.csv", "question,answer\nx,\n", "line 2: there is no answer"),
-        ("a.csv", "question,answer,language\nx,y,tlh\n", "the language 'tlh'"),
+        ("a.csv", "Question|Answer\nx|y\n", "question and answer must be among them"),
+        ("a.csv", "question,answer\nx,\n", "line 2: there is no text"),
+        ("a.csv", "question,answer,language\nx,y,tlh\n", "the language “tlh”"),
         ("a.csv", b"question,answer\n\xff\xfe,y\n", "a.csv"),
         ("en/a.md", "no head", "begins with a head"),
         ("en/a.md", "---\ntitle: x\n", "not closed"),

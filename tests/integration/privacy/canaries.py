@@ -26,6 +26,7 @@ from helpdesk.agents.scheduled.models import ScheduledFile, ScheduledReply
 from helpdesk.auth import ApiToken, OneTimeLink, Role, SignInTry, User, hashed
 from helpdesk.channels.api.models import IdempotencyKey
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing, OutgoingKind, OutgoingState
+from helpdesk.channels.portal.models import AddressWish
 from helpdesk.crm import addresses, contacts, identities, memberships, merging
 from helpdesk.crm.base_models import CompetitorOffer, FieldChange, Import, ImportRow, Segment, Unmatched
 from helpdesk.crm.care_models import CallBack
@@ -46,6 +47,7 @@ from helpdesk.kb import articles, changes
 from helpdesk.kb.models import AnswerFeedback, SearchLog, Translation
 from helpdesk.tickets import knowledge
 from helpdesk.tickets.models import Attachment, Channel, Message, MessageKind, Ticket
+from helpdesk.tickets.topics.models import AnswerChange
 from tests import people
 from tests.desks import TestDesk
 
@@ -105,6 +107,7 @@ def plant(desk: TestDesk) -> Planted:
         user = people.person("Vera", Role.CUSTOMER, email=f"{hers()}@account.example", contact_id=vera.id)
         user.name = f"V. {hers()}"
         session.add(OneTimeLink(user_id=user.id, purpose="signin", hashed=hashed("x"), expires_at=now))
+        session.add(AddressWish(contact_id=vera.id, user_id=user.id, value=hers(), value_norm=made.hers[-1], until_at=now))
         session.add(SignInTry(who=hashed(mail), at=now))
         made.contact, made.twin, made.account = vera.id, twin.id, user.id
     with db.transaction() as session:
@@ -181,6 +184,7 @@ def plant(desk: TestDesk) -> Planted:
         session.add(Consent(contact_id=made.contact, purpose="surveys", given=True, source="portal", words=hers(), proof=hers()))
         session.add(LegalHold(contact_id=made.contact, reason=inner(), lifted_at=now))
         session.add(ContactWish(ticket_id=ticket.id, contact_id=made.contact, kind="email", value=f"{hers()}@wish.example"))
+        session.add(AnswerChange(ticket_id=ticket.id, key="order", old=inner(), new=inner(), actor_kind="user"))
         # work that waits
         session.add(Draft(user_id=company.alice, ticket_id=ticket.id, body=inner()))
         reply = ScheduledReply(ticket_id=ticket.id, user_id=company.alice, body=inner(), send_at=now)
