@@ -13,6 +13,7 @@ import './behaviours/drafts.js';
 import './behaviours/conditions.js';
 import './behaviours/keep.js';
 import './behaviours/suggest.js';
+import './behaviours/articles.js';
 import './behaviours/attachments.js';
 import './behaviours/markdown.js';
 import './behaviours/autosave.js';
