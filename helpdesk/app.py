@@ -42,6 +42,7 @@ BLUEPRINTS = (
     "helpdesk.kb.manage",
     "helpdesk.tickets.views",
     "helpdesk.agents.views",
+    "helpdesk.agents.articles",
     "helpdesk.agents.deeds",
     "helpdesk.agents.shift_views",
     "helpdesk.agents.scheduled.views",

@@ -18,7 +18,7 @@ from helpdesk.agents.words import queue_name
 from helpdesk.auth import User
 from helpdesk.errors import Conflict, Invalid, NotFound, StaleTicket, TooLarge
 from helpdesk.preferences import preferences
-from helpdesk.tickets import lifecycle, linking, queries, thread
+from helpdesk.tickets import knowledge, lifecycle, linking, queries, thread
 from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import Message, Priority, Queue, Status, Ticket
 
@@ -234,6 +234,7 @@ def _write(number: int, kept: tuple[NewFile, ...]) -> Response:
     message = answering.answer(
         ticket, me, body, by=by, seen_message=int(seen) if seen.isdigit() else None, client_id=client_id, files=kept, then=then
     )
+    knowledge.note_articles_sent(message, request.form.getlist("article", type=int))
     toast = {"text": _("Sent. It leaves in %(n)s seconds.", n=preferences().undo_s), "target": "#main", "swap": "innerHTML"}
     return habits.after_reply(ticket, {**toast, "undo": url_for("deeds.withdraw", message_id=message.id)})
 

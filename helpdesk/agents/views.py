@@ -16,6 +16,7 @@ from helpdesk.auth import Role, User
 from helpdesk.crm import contacts, profile, timeline
 from helpdesk.crm import policy as crm_policy
 from helpdesk.crm.models import Contact, Identity
+from helpdesk.kb import search
 from helpdesk.tickets import linking, policy, queries
 from helpdesk.tickets.models import Inbox, Priority, Queue, Status, Ticket, unsolved
 from helpdesk.tickets.topics import asking
@@ -105,7 +106,7 @@ def open_article(article_id: int) -> Response:
 
 @bp.get("/find")
 def find() -> Response:
-    """What Ctrl+K asks the server: tickets and customers by words or number."""
+    """What Ctrl+K asks the server: tickets, customers and articles by words, tickets also by number."""
     words = request.args.get("q", "").strip()[:200]
     if len(words) < 2:
         return jsonify([])
@@ -120,6 +121,9 @@ def find() -> Response:
     people = select(Contact).where(Contact.name.ilike(f"%{like}%"), *alive).limit(5)
     for contact in db.session().scalars(people):
         found.append({"name": contact.name, "kind": _("Customer"), "url": f"/customers/{contact.id}"})
+    for article in search.suggest_articles(words, who, web.lang()):
+        url = url_for("kb.article", language=article.language, slug=article.slug)
+        found.append({"name": article.words, "kind": _("Article"), "url": url})
     return jsonify(found)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
-from flask import Response, flash, make_response, request, url_for
+from flask import Response, flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from helpdesk import clock, db, files, pictures, web
 from helpdesk.auth import require
 from helpdesk.errors import Conflict, Invalid, TooLarge
 from helpdesk.kb import about, approval, articles, policy, queries
-from helpdesk.kb.authoring_views import LANGUAGES, bp, category_id, editor
+from helpdesk.kb.authoring_views import LANGUAGES, bp, category_id, editor, named, related_part
 from helpdesk.kb.models import Article, ArticleFile, Audience
 
 
@@ -23,6 +22,8 @@ def describe(article_id: int) -> Response:
     if any(translation.published_revision is not None for translation in article.translations):
         require(policy.may(web.principal(), "publish"))
     language = request.form.get("language", "en")
+    if request.form.get("deed") == "find":  # the button of pages without scripts
+        return editor(article, language, {}, about=request.form)
     try:
         with db.session().begin_nested():
             audience = request.form.get("audience", "")
@@ -38,7 +39,7 @@ def describe(article_id: int) -> Response:
                 owner_id=_owner_id(),
                 review_at=_day("review_at"),
                 review_days=web.number("review_days", least=1, most=3650) if request.form.get("review_days", "").strip() else None,
-                related=_named("related"),
+                related=named("related", request.form),
                 seen=web.form_version(),
             )
             if (slug := request.form.get("slug", "").strip()) and articles.translation_of(article, language) is not None:
@@ -47,6 +48,12 @@ def describe(article_id: int) -> Response:
         return editor(queries.to_edit(article_id), language, {}, wrong=wrong, about=request.form)
     flash(_("Saved."))
     return web.see(url_for("kb_manage.edit", article_id=article_id, language=language))
+
+
+@bp.get(f"/<int:article_id>/<{LANGUAGES}:language>/related")
+def find_related(article_id: int, language: str) -> Response:
+    """Articles to place beside this one: those that are ticked, and those found by what is being typed."""
+    return make_response(render_template("kb/_related.html", **related_part(queries.to_edit(article_id), language, request.args)))
 
 
 @bp.post("/<int:article_id>/withdrawal")
@@ -192,10 +199,3 @@ def _day(name: str) -> datetime | None:
         return datetime.strptime(wanted, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise Invalid(fields={name: _("Please give a day, such as 2026-12-31.")}) from None
-
-
-def _named(name: str) -> list[int] | None:
-    """Articles by their numbers, as a list of fields or as words; None when the form does not speak of them."""
-    if name not in request.form:
-        return None
-    return [int(word) for sent in request.form.getlist(name) for word in re.findall(r"\d{1,18}", sent)]

@@ -5,6 +5,7 @@ Agents write drafts, supervisors and admins publish (`policy.may`). Every page w
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +17,8 @@ from werkzeug.datastructures import MultiDict
 from helpdesk import db, web
 from helpdesk.auth import require
 from helpdesk.errors import Conflict, HelpdeskError, Invalid
-from helpdesk.kb import approval, articles, policy, queries, render, templates
-from helpdesk.kb.about import organizations_of, related_to
+from helpdesk.kb import approval, articles, policy, queries, render, search, templates
+from helpdesk.kb.about import MOST_RELATED, organizations_of, related_to
 from helpdesk.kb.comparing import Line, compared
 from helpdesk.kb.models import Article, Translation
 
@@ -200,8 +201,12 @@ def editor(article: Article | None, language: str, typed: Any, *, wrong: Helpdes
         topics=queries.categories(),
         authors=queries.authors(),
         organizations=queries.organizations(),
-        chosen=organizations_of(article) if article else [],
-        related=_related(article, language) if article else [],
+        chosen=[int(id) for id in about.getlist("organizations") if id.isdecimal()]
+        if about
+        else organizations_of(article)
+        if article
+        else [],
+        **(related_part(article, language, about or MultiDict()) if article else {}),
         said=_said_since(mine, other) if mine and other else [],
         beside=bool(other and request.values.get("beside")),
         templates=[] if article else templates.listed(language),
@@ -220,11 +225,25 @@ def category_id() -> int | None:
     return int(wanted)
 
 
-def _related(article: Article, language: str) -> list[tuple[int, str]]:
-    """Id and title of the articles placed beside this one."""
-    ids = related_to(article)
+def related_part(article: Article, language: str, sent: MultiDict[str, str]) -> dict[str, Any]:
+    """What `kb/_related.html` draws: articles placed beside this one, as they stand or as they were sent, and those found by words."""
+    ids = named("related", sent)
+    ids = related_to(article) if ids is None else ids
     titles = queries.titles(ids, language)
-    return [(id, titles[id]) for id in ids if id in titles]
+    words = sent.get("related_words", "").strip()[:200]
+    found = search.suggest_articles(words, web.principal(), language, limit=MOST_RELATED) if words else []
+    return {
+        "related": [(id, titles[id]) for id in ids if id in titles],
+        "related_words": words,
+        "found": [one for one in found if one.article_id not in {article.id, *ids}],
+    }
+
+
+def named(name: str, sent: MultiDict[str, str]) -> list[int] | None:
+    """Articles by their numbers, as a list of fields or as words; None when the form does not speak of them."""
+    if name not in sent:
+        return None
+    return [int(word) for words in sent.getlist(name) for word in re.findall(r"\d{1,18}", words)]
 
 
 def _said_since(mine: Translation, other: Translation) -> list[Line]:

@@ -60,6 +60,37 @@ def text(body: str) -> str:
     return "\n".join(line for line in _lines(_parsed(body)) if line)
 
 
+def plain(body: str, base_url: str = "") -> str:
+    """The article as a mail without markup carries it: list marks, a blank line between blocks, addresses behind their words.
+
+    Addresses of ours begin with `base_url`. Pictures stay away.
+    """
+    lines: list[str] = []
+    marks: list[int | None] = []  # of the lists around: the next number, or None
+    pending = ""
+    for token in _parsed(body):
+        match token.type:
+            case "bullet_list_open" | "ordered_list_open":
+                marks.append(int(token.attrGet("start") or 1) if token.type.startswith("ordered") else None)
+            case "bullet_list_close" | "ordered_list_close":
+                marks.pop()
+                if not marks:
+                    lines.append("")
+            case "list_item_open":
+                number = marks[-1]
+                pending = "  " * (len(marks) - 1) + ("- " if number is None else f"{number}. ")
+                marks[-1] = None if number is None else number + 1
+            case "inline":
+                lines.append(pending + _with_addresses(token, base_url))
+                pending = ""
+            case "fence" | "code_block":
+                lines.append(pending + token.content.rstrip())
+                pending = ""
+        if token.type in ("paragraph_close", "heading_close", "fence", "code_block", "table_close") and not marks:
+            lines.append("")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
 def headings(body: str) -> list[Heading]:
     """The second-level headings in order, for the table of contents."""
     tokens = _parsed(body)
@@ -127,6 +158,23 @@ def _lines(tokens: list[Token]) -> Iterator[str]:
             yield _words(token)
         elif token.type in ("fence", "code_block"):
             yield token.content.strip()
+
+
+def _with_addresses(inline: Token, base_url: str) -> str:
+    parts: list[str] = []
+    address = ""
+    for child in inline.children or ():
+        if child.type == "link_open":
+            address = str(child.attrGet("href") or "")
+        elif child.type == "link_close":
+            whole = f"{base_url}{address}" if address.startswith("/") else address
+            if parts[-1:] != [whole]:
+                parts.append(f" ({whole})")
+        elif child.type in ("text", "code_inline"):
+            parts.append(child.content)
+        elif child.type in ("softbreak", "hardbreak"):
+            parts.append(" ")
+    return "".join(parts).strip()
 
 
 def _words(inline: Token) -> str:

@@ -93,6 +93,11 @@ def suggest_articles(prefix: str, who: Principal, language: str, *, limit: int =
     return _checked(engine().suggest(prefix, audience=policy.terms(who), limit=limit * _SPARE), who, language)[:limit]
 
 
+def articles_about(words: str, who: Principal, language: str, *, limit: int = 5) -> list[Found]:
+    """Articles for a text that nobody typed as a question, such as a whole ticket. Not logged."""
+    return _checked(engine().find(words, audience=policy.terms(who), limit=limit * _SPARE).answers, who, language)[:limit]
+
+
 def related_articles(shown: Translation, who: Principal, *, limit: int = 4) -> list[Found]:
     """What an author placed beside an article, then others of the same topic that speak of the same, in the same language.
 

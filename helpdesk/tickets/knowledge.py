@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -42,12 +43,18 @@ def draft_article(ticket: Ticket, *, by: Actor) -> tuple[Article, str]:
 
 
 @reaction(AgentReplied, lane="io", name="knowledge.articles_used")
-def note_articles_used(fact: AgentReplied) -> None:
+def note_articles_named(fact: AgentReplied) -> None:
     """Remember which articles an agent's reply names by their address."""
     message = db.session().get_one(Message, fact.message_id)
-    for article_id in sorted(_named_in(f"{message.html}\n{message.text}")):
-        if db.session().get(ArticleUse, (message.id, article_id)) is None:
-            db.session().add(ArticleUse(message_id=message.id, article_id=article_id, ticket_id=message.ticket_id, at=message.at))
+    note_articles_sent(message, _named_in(f"{message.html}\n{message.text}"))
+
+
+def note_articles_sent(message: Message, article_ids: Iterable[int]) -> None:
+    """Remember that a reply sent these articles, as links or as text; what is no article counts for nothing."""
+    session = db.session()
+    for article_id in session.scalars(select(Article.id).where(Article.id.in_(set(article_ids))).order_by(Article.id)).all():
+        if session.get(ArticleUse, (message.id, article_id)) is None:
+            session.add(ArticleUse(message_id=message.id, article_id=article_id, ticket_id=message.ticket_id, at=message.at))
 
 
 @reaction(TicketSolved, lane="heavy", delay=timedelta(hours=6), key=lambda fact: "words", name="knowledge.words")

@@ -19,6 +19,19 @@ from helpdesk.kb.authoring_views import bp, wanted
 from helpdesk.kb.exchange import runs, writing
 from helpdesk.kb.models import ArticleImport
 
+#: What the screen shows of how files are written.
+SAMPLE_TABLE = """question,answer,language,topic,tags
+Where is my parcel?,"Open the link in our mail.",en,Delivery,"parcel, tracking"
+"""
+SAMPLE_PAGE = """en/returns/send-it-back.md
+
+---
+key: returns-1
+title: Send it back
+tags: box, label
+---
+## Pack it …
+"""
 #: How each kind of file is written, its ending and its type.
 SHAPES = {"markdown": (writing.to_zip, "zip", "application/zip"), "csv": (writing.to_table, "csv", "text/csv")}
 
@@ -118,5 +131,7 @@ def _imports(wrong: HelpdeskError | None = None) -> Response:
         rows=[(run, name or "") for run, name in db.session().execute(found)],
         errors=errors,
         limit_mb=web.settings().max_upload_bytes // 2**20,
+        SAMPLE_TABLE=SAMPLE_TABLE,
+        SAMPLE_PAGE=SAMPLE_PAGE,
     )
     return make_response(html, wrong.status if wrong else 200)

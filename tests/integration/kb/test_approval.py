@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.auth import User
+from helpdesk.crm.models import Organization
 from helpdesk.events import Event
 from helpdesk.kb.models import Article, Revision, Translation
 from tests.desks import TestDesk
@@ -160,6 +162,39 @@ def test_chosen_related_articles_come_first_and_hidden_ones_not_at_all(desk: Tes
     page = desk.client().get("/kb/en/return-a-parcel").text
     assert "Opening hours" in page and "Limits" not in page
     assert "Limits" in dana.get("/kb/en/return-a-parcel").text
+
+
+def test_related_articles_are_found_by_words_and_ticked_with_and_without_scripts(desk: TestDesk) -> None:
+    article, pay, hours = writes(desk, "Return a parcel"), writes(desk, "Ways to pay"), writes(desk, "Opening hours")
+    dana = desk.client(desk.people.dana)
+    url = f"/kb/manage/{article.id}"
+    part = dana.get(f"{url}/en/related?related={hours.id}&related_words=ways+to+p").text
+    assert ticked(part) == [str(hours.id)] and f'value="{pay.id}"' in part and "<html" not in part
+    assert "Nothing found" in dana.get(f"{url}/en/related?related_words=xyzzy").text
+    assert f'value="{article.id}"' not in dana.get(f"{url}/en/related?related_words=return").text
+    about = {"csrf_token": token(dana), "language": "en", "audience": "public", "tags": "half typed"}
+    page = dana.post(f"{url}/about", data={**about, "deed": "find", "related": ["", str(hours.id)], "related_words": "ways to pay"}).text
+    assert ticked(page) == [str(hours.id)] and f'value="{pay.id}"' in page and typed(page, "tags") == "half typed"
+    dana.post(f"{url}/about", data={**about, "related": ["", str(hours.id), str(pay.id)]})
+    assert ticked(dana.get(f"{url}/en").text) == [str(hours.id), str(pay.id)]
+    dana.post(f"{url}/about", data={**about, "related": [""]})
+    assert ticked(dana.get(f"{url}/en").text) == []
+
+
+def ticked(page: str) -> list[str]:
+    """The articles that are ticked as related."""
+    return re.findall(r'name="related" value="(\d+)" checked', page)
+
+
+def test_a_refused_form_keeps_the_companies_that_were_chosen(desk: TestDesk) -> None:
+    article = writes(desk, "Return a parcel")
+    with db.transaction() as session:
+        firm = Organization(name="Cups Ltd")
+        session.add(firm)
+    dana = desk.client(desk.people.dana)
+    about = {"csrf_token": token(dana), "language": "en", "audience": "organizations", "organizations": [str(firm.id)], "review_at": "soon"}
+    page = dana.post(f"/kb/manage/{article.id}/about", data=about)
+    assert page.status_code == 422 and f'<option value="{firm.id}" selected>Cups Ltd' in page.text
 
 
 def test_a_template_is_kept_by_leads_and_begins_an_article(desk: TestDesk) -> None:
