@@ -41,6 +41,7 @@ BLUEPRINTS = (
     "helpdesk.kb.views",
     "helpdesk.kb.manage",
     "helpdesk.tickets.views",
+    "helpdesk.tickets.topics.views",
     "helpdesk.agents.views",
     "helpdesk.agents.articles",
     "helpdesk.agents.deeds",

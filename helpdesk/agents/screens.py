@@ -25,6 +25,7 @@ MOVING = (
     catalog.TicketMoved,
     catalog.TicketAssigned,
     catalog.SubjectChanged,
+    catalog.AnswersCorrected,
     catalog.TicketSolved,
     catalog.TicketReopened,
     catalog.TicketClosed,

@@ -19,7 +19,7 @@ from helpdesk.crm.models import Contact, Identity
 from helpdesk.kb import search
 from helpdesk.tickets import linking, policy, queries
 from helpdesk.tickets.models import Inbox, Priority, Queue, Status, Ticket, unsolved
-from helpdesk.tickets.topics import asking
+from helpdesk.tickets.topics import asking, correcting
 
 bp = Blueprint("agents", __name__)
 
@@ -173,6 +173,7 @@ def conversation(ticket: Ticket) -> dict[str, Any]:
         "customer": customer(ticket.requester),
         "answers": asking.answered(ticket),
         "topic": asking.topic_name(ticket),
+        "may_correct": policy.may(who, "edit", ticket) and correcting.is_open(ticket),
         "link_holders": linking.holders(ticket),
     }
 

@@ -140,6 +140,15 @@ class SubjectChanged:
 
 
 @event
+class AnswersCorrected:
+    """Somebody corrected what the ticket holds of its form. `fields` are the fields' keys; the values stand in `answer_change`."""
+
+    ticket_id: int
+    by: Actor
+    fields: tuple[str, ...] = ()
+
+
+@event
 class TicketSolved:
     """An agent, or the customer, says the request is answered. The customer reopens it by writing again."""
 

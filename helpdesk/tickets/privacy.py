@@ -18,6 +18,7 @@ from helpdesk.kb.models import Article, Revision, Translation
 from helpdesk.privacy import MARK, Person, Retention, classify, compacts, erases, exports, retain, swept, theirs
 from helpdesk.tickets import lifecycle, search
 from helpdesk.tickets.models import Attachment, Message, MessageKind, Participant, Status, Ticket
+from helpdesk.tickets.topics.models import AnswerChange
 
 #: Files of an export that are given word for word; larger ones are downloaded from their request.
 LONGEST_FILE = 2**20
@@ -188,6 +189,7 @@ def _forget(before: datetime, limit: int) -> int:
     values = {"html": "", "text": MARK, "quote": "", "header_id": None, "in_reply_to": None}
     session.execute(update(Message).where(Message.ticket_id.in_(ids)).values(**values), execution_options=quiet)
     session.execute(update(Ticket).where(Ticket.id.in_(ids)).values(subject=MARK, snippet=MARK, custom={}), execution_options=quiet)
+    session.execute(update(AnswerChange).where(AnswerChange.ticket_id.in_(ids)).values(old=None, new=None), execution_options=quiet)
     db.after_commit(partial(files.drop, keys))
     return len(ids)
 

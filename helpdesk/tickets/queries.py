@@ -27,6 +27,7 @@ TOLD = (
     "ticket_closed",
     "ticket_moved",
     "priority_changed",
+    "answers_corrected",
     "offer_declined",
     "ticket_rated",
 )

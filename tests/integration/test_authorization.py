@@ -42,7 +42,7 @@ CUSTOMERS.append("portal.my_questions")
 CUSTOMERS += "portal.my_privacy portal.change_my_consents portal.my_everything portal.erase_me portal.keep_me".split()
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """
-    agents.* sending.* deeds.* shift.* scheduled.* wishes.* undelivered.* habits.* tickets.* kb_manage.* crm.* tokens.*
+    agents.* sending.* answers.* deeds.* shift.* scheduled.* wishes.* undelivered.* habits.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
 STAFF += ["care.calls", "care.settle_call", "care.give_call", "care.owe_call"]
 #: For supervisors and administrators.

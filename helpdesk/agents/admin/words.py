@@ -40,6 +40,7 @@ FACTS: dict[str, Words] = {
     "ticket_moved": _("Moved to another queue"),
     "ticket_assigned": _("Owner changed"),
     "subject_changed": _("Subject changed"),
+    "answers_corrected": _("Form values corrected"),
     "ticket_solved": _("Ticket solved"),
     "ticket_reopened": _("Ticket reopened"),
     "ticket_closed": _("Ticket closed"),

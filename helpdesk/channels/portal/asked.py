@@ -18,7 +18,7 @@ from helpdesk.errors import Words
 from helpdesk.tickets import attachments
 from helpdesk.tickets.models import Queue
 from helpdesk.tickets.topics import asking, fields
-from helpdesk.tickets.topics.fields import LONGEST_LONG_TEXT, Field
+from helpdesk.tickets.topics.fields import LONGEST_LONG_TEXT, Drawn
 from helpdesk.tickets.topics.models import Kind, Topic
 
 #: Values of fields that are not asked now, carried along in case their topic is chosen again.
@@ -37,16 +37,6 @@ class Answers:
     def carried(self) -> list[tuple[str, str]]:
         """(name, text) of everything typed, for what is not drawn."""
         return [(f"c-{id}", text) for id, text in self.typed.items() if text and id not in self.files][:_MOST_CARRIED]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A field with what stands in it."""
-
-    field: Field
-    text: str
-    shown: bool
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,9 +67,7 @@ def topic_of(key: str) -> Topic | None:
 
 def drawn(topic: Topic | None, answers: Answers, errors: Mapping[str, str]) -> list[Drawn]:
     """Every field of the topic; those that are not asked now are drawn hidden, so that nothing typed into them is lost."""
-    known = asking.fields_of(topic)
-    shown = {one.id for one in fields.asked(known, answers.typed)}
-    return [Drawn(one, answers.typed.get(one.id, ""), one.id in shown, errors.get(one.name, "")) for one in known]
+    return fields.drawn(asking.fields_of(topic), answers.typed, errors)
 
 
 def carried(rows: Sequence[Drawn], answers: Answers) -> list[tuple[str, str]]:

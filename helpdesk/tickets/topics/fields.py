@@ -49,6 +49,22 @@ class Field:
         return f"c-{self.id}"
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A field with what stands in it."""
+
+    field: Field
+    text: str
+    shown: bool
+    error: str = ""
+
+
+def drawn(fields: Sequence[Field], typed: Mapping[int, str], errors: Mapping[str, str]) -> list[Drawn]:
+    """Every field with what was typed, by field id; those that are not asked now are hidden, so that nothing typed is lost."""
+    shown = {one.id for one in asked(fields, typed)}
+    return [Drawn(one, typed.get(one.id, ""), one.id in shown, errors.get(one.name, "")) for one in fields]
+
+
 def asked(fields: Sequence[Field], typed: Mapping[int, str]) -> list[Field]:
     """The fields whose conditions hold for what was typed (by field id; a file counts by its name). A hidden field counts as empty."""
     shown: dict[int, Field] = {}
