@@ -33,7 +33,7 @@ from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import Channel, Inbox, Priority, Queue, Status, Ticket
 from helpdesk.tickets.queries import find
 from helpdesk.tickets.thread import LONGEST
-from helpdesk.tickets.topics import asking
+from helpdesk.tickets.topics import asking, correcting
 from helpdesk.tickets.topics.models import Topic
 
 #: Facts that customers may notice; the others are the desk's own business.
@@ -106,6 +106,10 @@ class TicketChange(Change):
     subject: Annotated[str, Field(min_length=1, max_length=300), PLAIN, SAID] | None = None
     queue_id: Key | None = None
     assignee_id: Annotated[Key | None, Field(description="A colleague's id; null hands the ticket back to its queue.")] = None
+    custom: Annotated[
+        dict[str, str | bool | int | float | None] | None,
+        Field(max_length=60, description="Values of the topic's fields, by key; null takes one away, what is left out stays."),
+    ] = None
 
 
 class RequesterShown(Named):
@@ -220,7 +224,7 @@ def ticket(number: int) -> TicketShown:
 
 @patch("/tickets/{number}", scope="tickets:write", takes=TicketChange, gives=TicketShown)
 def change_ticket(number: int, sent: TicketChange) -> TicketShown:
-    """Change a ticket's status, priority, subject, queue or owner.
+    """Change a ticket's status, priority, subject, form values, queue or owner.
 
     A customer's own token may only say that the ticket is solved.
     """
@@ -234,6 +238,8 @@ def change_ticket(number: int, sent: TicketChange) -> TicketShown:
     # Each verb compares and sets on the version read here, so nobody slips in between them.
     if sent.subject is not None:
         lifecycle.rename(one, sent.subject, by=by)
+    if sent.custom is not None:
+        correcting.correct_by_key(one, sent.custom, by=by)
     if sent.priority is not None:
         lifecycle.set_priority(one, sent.priority, by=by)
     if sent.status is not None and sent.status != "solved":
@@ -459,7 +465,7 @@ def _may_change(who: Principal, one: Ticket, sent: TicketChange) -> bool:
     if not who.staff:
         return sent.status == "solved" and given == {"status"} and policy.may(who, "close", one, takes_part=True)
     deeds: set[policy.Deed] = set()
-    if given & {"priority", "subject", "queue_id"} or sent.status not in (None, "solved"):
+    if given & {"priority", "subject", "queue_id", "custom"} or sent.status not in (None, "solved"):
         deeds.add("edit")
     if sent.status == "solved":
         deeds.add("solve")
