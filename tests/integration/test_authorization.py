@@ -39,6 +39,10 @@ CUSTOMERS = """
     portal.my_place portal.wish_for_mine portal.take_back_wish_for_mine
 """.split()
 CUSTOMERS.append("portal.my_questions")
+CUSTOMERS += """
+    portal.add_my_address portal.prefer_my_address portal.sign_in_with_mine portal.remove_my_address portal.forget_my_address
+    portal.confirm_page portal.confirm_my_address
+""".split()
 CUSTOMERS += "portal.my_privacy portal.change_my_consents portal.my_everything portal.erase_me portal.keep_me".split()
 #: For colleagues; what they may do to which ticket is the policy's, tested with the tickets.
 STAFF = """

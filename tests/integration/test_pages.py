@@ -27,10 +27,10 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 LINK = re.compile(r'(?:href|hx-get|data-refresh)="(/[^"#]*)')
 #: Answers of deeds, which a crawl that only looks does not see; each is drawn in the tests of its capability.
 DRAWN_ELSEWHERE = re.compile(
-    r"^(macros/|mail/|errors/_toast|signin/(changed|password|link|sent)|portal/(_suggestions|questions|sent|link_|rate_gone|claim\.|mailed_file_gone|unsubscribe|setup/)"
+    r"^(macros/|mail/|errors/_toast|signin/(changed|password|link|sent)|portal/(_suggestions|questions|sent|link_|rate_gone|claim\.|mailed_file_gone|unsubscribe|confirm_address|setup/)"
     r"|agents/(held|_assigned|_scheduled|_?dry_run[._])"
     r"|kb/(_diff|_helped|_preview|_suggest|topic\.|import\.|_import_progress)|admin/(link|discard_job|mail_arrival\.|remove_mail_account)"
-    r"|crm/(((edit_)?organization(_history|_people)?|import|segment|merge|reason)\.|_settle|_import_progress|_changes)"
+    r"|tickets/answers\.|crm/(((edit_)?organization(_history|_people)?|import|segment|merge|reason)\.|_settle|_import_progress|_changes)"
     r"|admin/customer_field)"
 )
 MOST_PAGES = 220

@@ -87,7 +87,7 @@ class OutgoingState(enum.StrEnum):
 class OutgoingKind(enum.StrEnum):
     """reply: an agent's answer; receipt: "we have your request"; survey: how was it; ticket_link: a fresh link to a ticket; sign_in: a link
     for a person with an account, made when the mail leaves and stored nowhere (`purpose` says which kind); claim: the question whether it
-    was they who wrote from another address."""
+    was they who wrote from another address; address: about a customer's own addresses, such as a link to confirm one."""
 
     REPLY = "reply"
     RECEIPT = "receipt"
@@ -95,6 +95,7 @@ class OutgoingKind(enum.StrEnum):
     TICKET_LINK = "ticket_link"
     SIGN_IN = "sign_in"
     CLAIM = "claim"
+    ADDRESS = "address"
 
 
 class MailText(Base):

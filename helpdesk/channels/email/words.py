@@ -34,6 +34,7 @@ KIND = {
     OutgoingKind.TICKET_LINK: _("Link to a ticket"),
     OutgoingKind.SIGN_IN: _("Link to sign in"),
     OutgoingKind.CLAIM: _("Question about another address"),
+    OutgoingKind.ADDRESS: _("Customer's own addresses"),
 }
 
 

@@ -1,27 +1,24 @@
-"""For customers who sign in: their requests, their company's if they may see them, and their profile."""
+"""For customers who sign in: their requests, and their company's if they may see them."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
-from flask import Response, flash, jsonify, make_response, render_template, request, session, url_for
+from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from sqlalchemy import select, tuple_
 
-from helpdesk import clock, db, live, web
+from helpdesk import db, web
 from helpdesk.actor import Actor
-from helpdesk.auth import User
-from helpdesk.channels.portal import bp, forms, line, own_data, visits
-from helpdesk.channels.portal.requests import portal_inbox
+from helpdesk.channels.portal import bp, customer, forms, line, visits
 from helpdesk.channels.portal.visits import Visit
-from helpdesk.crm import contacts, editing, history
-from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
-from helpdesk.errors import Forbidden, Invalid, NotFound, NotSignedIn
+from helpdesk.crm import contacts
+from helpdesk.crm.models import Contact
+from helpdesk.errors import Forbidden
 from helpdesk.tickets import intake, plain, policy, queries, search
-from helpdesk.tickets.models import UNSOLVED, Channel, Status, Ticket
+from helpdesk.tickets.models import UNSOLVED, Status, Ticket
 from helpdesk.tickets.topics import asking
 from helpdesk.tickets.topics.editing import all_topics
 
@@ -37,9 +34,6 @@ ORDER_WORDS = {
     "newest": lazy_gettext("Newest first"),
     "oldest": lazy_gettext("Oldest first"),
 }
-#: How customers may ask to be reached; a wish for those who answer.
-CHANNELS = {"email": lazy_gettext("By e-mail"), "phone": lazy_gettext("By phone"), "chat": lazy_gettext("In a chat")}
-_HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 #: Words in the address that narrow or order the list; paging keeps them.
 KEPT = ("q", "state", "whose", "sort", "topic", "person")
 
@@ -50,7 +44,7 @@ def my_requests() -> Response:
 
     ?state= and ?topic= narrow it, ?person= (of the company's) too, ?sort= orders it.
     """
-    me = _me()
+    me = customer.me()
     who = web.principal()
     company = request.args.get("whose") == "company" and bool(who.organizations)
     state, words = request.args.get("state", ""), request.args.get("q", "").strip()[:200]
@@ -153,97 +147,11 @@ def take_back_wish_for_mine(number: int) -> Response:
     return line.take_back(_enter(number, deed="write"))
 
 
-# --- profile and own data ------------------------------------------------------------------------------------------------------------
-
-
-@bp.get("/my/profile")
-def my_profile() -> Response:
-    return _profile(_me())
-
-
-@bp.post("/my/profile")
-def change_my_profile() -> Response:
-    """Name, language and time zone, on the customer and on their account alike; and how and when they like to be reached."""
-    me = _me()
-    by = web.current_actor()
-    try:
-        name = web.text("name", required=True, longest=120)
-        language, zone = request.form.get("language", ""), request.form.get("time_zone", "")
-        if language not in ("", *live.LANGUAGES):
-            raise Invalid(fields={"language": _("Please choose one of the list.")})
-        if zone and not plain.is_zone(zone):
-            raise Invalid(fields={"time_zone": _("Please choose one of the list.")})
-        channel = request.form.get("preferred_channel", "")
-        if channel not in ("", *CHANNELS):
-            raise Invalid(fields={"preferred_channel": _("Please choose one of the list.")})
-        hours = {name: _hour(name) for name in ("reach_from", "reach_until")}
-    except Invalid as wrong:
-        return _profile(me, wrong=wrong)
-    wishes = {"time_zone": zone, "preferred_channel": channel, "survey_allowed": bool(request.form.get("surveys")), **hours}
-    editing.rename(me, name, by=by)
-    editing.speak(me, language, by=by)
-    history.change(me, wishes, by=by)
-    user = db.session().get_one(User, web.principal().user_id)
-    user.name, user.language, user.time_zone = me.name, language, zone
-    session.pop("lang", None)
-    flash(_("Saved."))
-    return web.see(url_for("portal.my_profile"))
-
-
-def _hour(name: str) -> str:
-    """A time of day as HH:MM; empty for any. Raises Invalid."""
-    text = request.form.get(name, "").strip()[:5]
-    if text and not _HOUR.fullmatch(text):
-        raise Invalid(fields={name: _("Please give a time such as 09:00.")})
-    return text
-
-
-@bp.get("/my/data")
-def my_data_page() -> Response:
-    """Everything the desk keeps about this person, to read."""
-    me = _me()
-    return make_response(render_template("portal/data.html", me=me, data=own_data.export(me)))
-
-
-@bp.get("/my/data.json")
-def my_data() -> Response:
-    """Everything the desk keeps about this person, as a file."""
-    me = _me()
-    answer = jsonify(own_data.export(me))
-    answer.headers["Content-Disposition"] = f'attachment; filename="my-data-{clock.now():%Y-%m-%d}.json"'
-    return answer
-
-
-@bp.post("/my/erasure")
-def ask_to_erase() -> Response:
-    """Ask to be forgotten: a request that a person handles. Asking again the same day leads to the same request."""
-    me = _me()
-    mark = forms.fingerprint("erasure", me.id, f"{clock.now():%Y-%m-%d}")
-    ticket = forms.made_before(mark)
-    if ticket is None:
-        words = _("Please erase the personal data that you keep about me.")
-        incoming = intake.Incoming(me, words, Channel.PORTAL, subject=_("Erase my data"), language=web.lang())
-        ticket, _message = intake.receive(incoming, portal_inbox(), by=web.current_actor())
-        forms.remember(mark, ticket)
-    flash(_("Your request has arrived. We will confirm it to you."))
-    return web.see(url_for("portal.my_request", number=ticket.number))
-
-
 # --- who ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def _me() -> Contact:
-    """The customer who is signed in. Colleagues have no requests of their own: they are told there is nothing here."""
-    who = web.principal()
-    if who.user_id is None:
-        raise NotSignedIn
-    if who.staff or who.contact_id is None:
-        raise NotFound
-    return db.session().get_one(Contact, who.contact_id)
-
-
 def _enter(number: int, *, deed: policy.Deed = "see") -> Visit:
-    me, who = _me(), web.principal()
+    me, who = customer.me(), web.principal()
     ticket = queries.find(who, number, deed=deed)
     may_write = policy.may(who, "write", ticket, takes_part=True)
     if deed == "close" and not intake.takes_part(ticket, me):
@@ -267,13 +175,3 @@ def _people(organizations: frozenset[int]) -> list[tuple[int, str]]:
         Contact.id.in_(select(Ticket.requester_id).where(Ticket.organization_id.in_(organizations))), Contact.merged_into_id.is_(None)
     )
     return [(id, name) for id, name in db.session().execute(wanted.order_by(Contact.name, Contact.id).limit(MOST_PEOPLE))]
-
-
-def _profile(me: Contact, *, wrong: Invalid | None = None) -> Response:
-    session_ = db.session()
-    mails = session_.scalars(select(Identity.value).where(Identity.contact_id.in_(_ids(me)), Identity.kind == IdentityKind.EMAIL))
-    organization = session_.get(Organization, me.organization_id) if me.organization_id else None
-    values: dict[str, Any] = {"me": me, "mails": list(mails), "organization": organization, "channels": list(CHANNELS.items())}
-    errors = wrong.fields if wrong is not None else {}
-    html = render_template("portal/profile.html", **values, errors=errors, form=request.form, zones=plain.zones())
-    return make_response(html, wrong.status if wrong is not None else 200)

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Response, flash, jsonify, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
-from helpdesk import auth, clock, db, passwords, web
+from helpdesk import clock, db, web
 from helpdesk.actor import Actor
 from helpdesk.auth import User
-from helpdesk.channels.portal import bp, own_data
+from helpdesk.channels.portal import bp, certainty, customer, own_data
 from helpdesk.crm import belongings, consent, contacts, erasure
 from helpdesk.crm.models import Contact
-from helpdesk.errors import HelpdeskError, Invalid, NotFound, NotSignedIn
-
-#: Who came in through a mailed link so lately has confirmed who they are by that mail.
-LATELY = timedelta(minutes=15)
+from helpdesk.errors import HelpdeskError, Invalid, NotFound
 
 
 @bp.get("/my/privacy")
 def my_privacy() -> Response:
-    return _page(_me())
+    return _page(customer.me())
 
 
 @bp.post("/my/consents")
 def change_my_consents() -> Response:
     """Every purpose as the form says it; what changes goes into the ledger with the words that stood there."""
-    me, by = _me(), web.current_actor()
+    me, by = customer.me(), web.current_actor()
     wanted = request.form.getlist("purpose")
     for purpose in consent.PURPOSES:
         if (purpose in wanted) != consent.allows(me, purpose):
@@ -39,7 +34,7 @@ def change_my_consents() -> Response:
 @bp.get("/my/everything.json")
 def my_everything() -> Response:
     """Everything that the desk keeps about this person and may give out, files included, for programs to read."""
-    me = _me()
+    me = customer.me()
     answer = jsonify({**own_data.export(me), **belongings.everything(me)})
     answer.headers["Content-Disposition"] = f'attachment; filename="my-data-{clock.now():%Y-%m-%d}.json"'
     answer.headers["Cache-Control"] = "no-store"
@@ -51,53 +46,28 @@ def my_everything() -> Response:
 def erase_me() -> Response:
     """Confirmed by the password, or by having come in through a mailed link just now; done after the waiting time."""
     with db.read() as session:
-        me = _me()
+        me = customer.me()
         user = session.get_one(User, web.principal().user_id)
     try:
-        _confirm(user)
+        certainty.require(user)
         with db.transaction() as session:
             wish = erasure.ask(session.get_one(Contact, me.id), by=Actor("user", user.id, via="page"))
     except HelpdeskError as wrong:
         with db.read():
-            return _page(_me(), wrong)
+            return _page(customer.me(), wrong)
     flash(_("Noted. Your data is erased on %(day)s. Until then you can change your mind here.", day=f"{wish.due_at:%Y-%m-%d}"))
     return web.see(url_for("portal.my_privacy"))
 
 
 @bp.post("/my/erasure/wish/cancellation")
 def keep_me() -> Response:
-    me = _me()
+    me = customer.me()
     wish = erasure.wish_of(me)
     if wish is None:
         raise NotFound
     erasure.cancel(wish, by=web.current_actor())
     flash(_("Nothing is erased. We are glad that you stay."))
     return web.see(url_for("portal.my_privacy"))
-
-
-def _confirm(user: User) -> None:
-    """Raise Invalid unless it is certain who asks, TooMany after too many wrong passwords."""
-    if not user.password:
-        if user.last_login_at is None or clock.now() - user.last_login_at > LATELY:
-            raise Invalid(_("Please sign in once more with a link by e-mail, then come back here within 15 minutes."))
-        return
-    with db.transaction():
-        auth.tries_left(user.email)
-        tried = auth.count_failure(user.email)
-    if not passwords.right(request.form.get("password", ""), user.password):
-        raise Invalid(fields={"password": _("This is not your password.")})
-    with db.transaction():
-        auth.take_back(tried)
-
-
-def _me() -> Contact:
-    """The customer who is signed in; colleagues are told that there is nothing here."""
-    who = web.principal()
-    if who.user_id is None:
-        raise NotSignedIn
-    if who.staff or who.contact_id is None:
-        raise NotFound
-    return contacts.canonical(db.session().get_one(Contact, who.contact_id))
 
 
 def _page(me: Contact, wrong: HelpdeskError | None = None) -> Response:

@@ -7,10 +7,22 @@ from typing import Any
 from flask import Response, make_response, render_template, request
 
 from helpdesk import web
-from helpdesk.channels.portal import bp, brand, by_link, my, notices, privacy_views, ratings, requests, screens
+from helpdesk.channels.portal import (
+    address_views,
+    bp,
+    brand,
+    by_link,
+    my,
+    notices,
+    privacy_views,
+    profile_views,
+    ratings,
+    requests,
+    screens,
+)
 from helpdesk.kb import front
 
-__all__ = ["bp", "brand", "by_link", "my", "notices", "privacy_views", "ratings", "requests", "screens"]
+__all__ = ["address_views", "bp", "brand", "by_link", "my", "notices", "privacy_views", "profile_views", "ratings", "requests", "screens"]
 
 
 #: What anybody may keep and search engines may read.
