@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, make_response, redirect, render_template, request, session, url_for
 
 from helpdesk import files, limits, web
+from helpdesk.auth import ANONYMOUS
 from helpdesk.errors import NotFound
 from helpdesk.kb import articles, feedback, front, log, policy, queries, render, search
 from helpdesk.kb.models import Article, Category, Translation
@@ -152,8 +153,12 @@ def picture(file_id: int) -> Response:
 
 @bp.get("/sitemap.xml")
 def sitemap() -> Response:
-    """Public articles with their languages."""
-    html = render_template("kb/sitemap.xml", articles=queries.for_everybody().values(), address=_absolute)
+    """The start, the topics and public articles, each in its languages."""
+    shelves = front.front(ANONYMOUS, "en").shelves + front.front(ANONYMOUS, "ru").shelves
+    topics = sorted({shelf.category.slug for shelf in shelves if shelf.category is not None})
+    places: list[tuple[str, dict[str, str]]] = [("portal.home", {}), ("kb.index", {}), *(("kb.topic", {"slug": slug}) for slug in topics)]
+    pages = [{language: web.absolute(where, **values, lang=language) for language in articles.LANGUAGES} for where, values in places]
+    html = render_template("kb/sitemap.xml", pages=pages, articles=queries.for_everybody().values(), address=_absolute)
     answer = make_response(html)
     answer.headers["Content-Type"] = "application/xml; charset=utf-8"
     return answer
@@ -215,7 +220,14 @@ def _absolute(shown: Translation | queries.Card) -> str:
 
 @bp.app_context_processor
 def _words() -> dict[str, Any]:
-    return {"category_name": category_name, "article_url": _url, "article_address": _absolute}
+    return {"category_name": category_name, "article_url": _url, "article_address": _absolute, "page_address": page_address}
+
+
+def page_address(language: str) -> str:
+    """The present page's address in one language, for search engines; without a language, the one that asks the browser."""
+    kept = {name: request.args[name] for name in ("after",) if name in request.args}
+    values: dict[str, Any] = {**(request.view_args or {}), **kept, **({"lang": language} if language else {})}
+    return web.absolute(request.endpoint or "portal.home", **values)
 
 
 def _verdict(article_id: int) -> bool | None:

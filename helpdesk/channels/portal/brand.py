@@ -83,12 +83,15 @@ def checked(wanted: Look) -> Look:
 
 
 def change(wanted: Look, *, company: str, seen: str, by: Actor) -> None:
-    """Keep a new look and the company's name. Raises Invalid, Stale. The file of a former logo stays for pages that are still open."""
+    """Keep a new look and the company's name; the file of a former logo goes. Raises Invalid, Stale."""
     checked(wanted)
     if not 1 <= len(company) <= 80:
         raise Invalid(fields={"company": _("Please write from %(least)s to %(most)s characters.", least=1, most=80)})
     if seen != stamp(look()):
         raise Stale(_("Somebody saved a change while you were looking. Your entries are still here: compare, then save again."))
+    former = look().logo
+    if former and former != wanted.logo:
+        db.after_commit(lambda: files.drop([former]))
     prefer(look=asdict(wanted), company=company)
     record(SettingsChanged(by, what="look"))
 

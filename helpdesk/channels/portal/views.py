@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response, make_response, render_template, request
 
 from helpdesk import web
@@ -35,16 +33,6 @@ def home() -> Response:
     shown = front.front(web.principal(), web.lang())
     topics = [shelf for shelf in shown.shelves if shelf.category is not None]
     return make_response(render_template("portal/home.html", shelves=topics, useful=shown.useful))
-
-
-@bp.app_context_processor
-def _words() -> dict[str, Any]:
-    return {"start_address": start_address}
-
-
-def start_address(language: str) -> str:
-    """The start page's address in one language, for search engines; without a language, the one that asks the browser."""
-    return web.absolute("portal.home", **({"lang": language} if language else {}))
 
 
 @bp.after_request

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.actor import Actor
-from helpdesk.kb import about, articles
+from helpdesk.kb import about, articles, categories
 from helpdesk.kb.models import AnswerFeedback, Article, Audience
 from tests.desks import TestDesk
 from tests.integration.kb.shelf import says, withdraws, writes
@@ -46,6 +46,7 @@ def test_an_article_tells_its_languages_and_where_it_lives(desk: TestDesk) -> No
     assert '<link rel="canonical" href="http://localhost/kb/en/return-a-parcel">' in page
     assert 'hreflang="ru" href="http://localhost/kb/ru/vernut-posylku"' in page and 'href="/kb/ru/vernut-posylku" lang="ru"' in page
     assert 'href="#s-send-it"' in page and 'id="s-send-it"' in page
+    assert 'hreflang="x-default" href="http://localhost/kb/en/return-a-parcel"' in page
     sitemap = desk.client().get("/sitemap.xml").text
     assert "http://localhost/kb/en/return-a-parcel" in sitemap and 'hreflang="ru"' in sitemap
     assert "Disallow: /t/" in desk.client().get("/robots.txt").text
@@ -139,3 +140,21 @@ def test_suggestions_are_also_there_for_programs(desk: TestDesk) -> None:
     answer = desk.client().get("/kb/suggest?q=ret", headers={"Accept": "application/json"})
     assert answer.json == {"items": [{"title": "Return a parcel", "language": "en", "url": "/kb/en/return-a-parcel"}]}
     assert desk.client().get("/kb/suggest?q=x", headers={"Accept": "application/json"}).json == {"items": []}
+
+
+def test_topics_and_the_list_name_their_other_language_and_an_empty_topic_asks_not_to_be_listed(desk: TestDesk) -> None:
+    with db.transaction():
+        by = Actor("user", desk.people.dana)
+        returns = categories.add(name_en="Returns", name_ru="Возвраты", by=by)
+        categories.add(name_en="Nothing", name_ru="Ничего", by=by)
+    writes(desk, "Return a parcel", category_id=returns.id)
+    client = desk.client()
+    for path in ("/kb", "/kb/topics/returns"):
+        page = client.get(path, headers={"Accept-Language": "en"}).text
+        assert f'<link rel="canonical" href="http://localhost{path}?lang=en">' in page
+        assert (
+            f'hreflang="ru" href="http://localhost{path}?lang=ru"' in page and f'hreflang="x-default" href="http://localhost{path}"' in page
+        )
+    assert 'content="noindex"' in client.get("/kb/topics/nothing").text and 'rel="canonical"' not in client.get("/kb/topics/nothing").text
+    sitemap = client.get("/sitemap.xml").text
+    assert "<loc>http://localhost/kb/topics/returns?lang=en</loc>" in sitemap and "topics/nothing" not in sitemap

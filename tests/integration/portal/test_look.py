@@ -127,3 +127,16 @@ def test_the_logo_goes_again_and_no_other_file_of_the_store_is_given_out(desk: T
 def test_only_administrators_change_the_look(desk: TestDesk) -> None:
     for who in (desk.people.alice, desk.people.dana):
         assert Browser(desk, who).open(LOOK).status_code == 404
+
+
+def test_a_former_logo_leaves_no_file_behind_nor_does_one_that_was_refused(desk: TestDesk) -> None:
+    ada = Browser(desk, desk.people.ada)
+    before = set(files.store().keys())
+    for _again in range(2):
+        assert ada.send(LOOK, version=version(ada), **WORDS, logo=(picture(), "logo.png")).status_code == 303
+        assert len(set(files.store().keys()) - before) == 1
+    kept = set(files.store().keys())
+    stale = ada.send(LOOK, version="old", **WORDS, logo=(picture(), "logo.png"))
+    assert stale.status_code == 409 and set(files.store().keys()) == kept and "/brand/" in stale.text
+    ada.send(LOOK, version=version(ada), **WORDS, logo_remove="1")
+    assert set(files.store().keys()) == before

@@ -37,7 +37,10 @@ def change_look() -> Response:
             brand.change(wanted, company=company, seen=request.form.get("version", ""), by=web.current_actor())
     except REFUSALS as wrong:
         with db.read():
-            return _page(wanted, wrong)
+            now = brand.look().logo
+            if wanted.logo not in ("", now):  # uploaded for nothing; the form asks for it again
+                files.drop([wanted.logo])
+            return _page(replace(wanted, logo=now if wanted.logo else ""), wrong)
     flash(_("Saved."))
     return web.see("/admin/portal/look")
 
