@@ -215,7 +215,7 @@ class Engine:
         self._failures = 0 if built else self._failures + 1
         self._not_before = 0.0 if built else time.monotonic() + min(60, 2**self._failures)
         if built:
-            self._stamp = (-1, -1)  # look again, even if it was somebody else who wrote
+            self._reload()  # here, behind the answers, so that no search waits for a whole generation
         elif since is not None:
             self._damaged = True  # whatever kept the changes out, a rebuild does not meet it
 

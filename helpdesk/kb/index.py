@@ -19,6 +19,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -47,6 +48,7 @@ _LETTERS, _PAIRS = 1_200, 4_000  # characters of a field that the re-ranking loo
 _ASKED = 40  # questions of an article, the newest
 _INDEXED_BODY = 200_000  # characters; beyond that an article is a file, and one must not stall the index
 _REWRITTEN = (".toc", "words", "recent")
+_PIECE = 1 << 20  # bytes
 _SMALL_SEGMENT = 24  # articles; changes gather in one segment until it holds so many
 
 
@@ -107,10 +109,10 @@ class Index:
                 files[name] = known
                 continue
             try:
-                content = (self.folder / state.generation / name).read_bytes()
+                content, found = _read(self.folder / state.generation / name)
             except OSError as error:
                 raise Damaged(str(error)) from error
-            if len(content) != size or zlib.crc32(content) != checksum:
+            if len(content) != size or found != checksum:
                 raise Damaged(f"{name} is not what was written")
             files[name] = (checksum, content)
         return state, files
@@ -214,6 +216,16 @@ class Index:
                 yield
         except filelock.Timeout as error:
             raise Busy(str(self.folder)) from error
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """A file and its checksum, summed up a piece at a time: between two of them others are served. A generation has tens of megabytes."""
+    content, checksum = path.read_bytes(), 0
+    with memoryview(content) as view:
+        for at in range(0, len(view), _PIECE):
+            time.sleep(0)  # gevent changes to another greenlet, threads may change
+            checksum = zlib.crc32(view[at : at + _PIECE], checksum)
+    return content, checksum
 
 
 def write_in_child(folder: Path, source: Source, *, since: int | None = None, seconds: int = 900, megabytes: int = 1024) -> bool:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import log
 from typing import Any, NamedTuple
 
+from whoosh.codec.whoosh3 import W3Codec
 from whoosh.filedb.filestore import RamStorage
 from whoosh.filedb.structfile import BufferFile
 from whoosh.index import FileIndex
 from whoosh.reading import SegmentReader, TermNotFound
+from whoosh.util.numeric import byte_to_length
 
 from helpdesk.kb import everyday, trust
 from helpdesk.kb.index import FIELDS, Damaged, State
@@ -27,6 +29,9 @@ _CACHED_ARTICLES = 400
 _CACHED_MARKS = 100  # of a segment; a byte per article each
 _CACHED_COUNTS = 20_000
 
+
+#: Whoosh writes lengths in steps that grow, a byte each.
+_LENGTH_OF = [byte_to_length(one) for one in range(256)]
 
 _Postings = tuple["array[int]", "array[float]"]
 
@@ -64,13 +69,11 @@ class Kept(NamedTuple):
 class Segment:
     """One Whoosh segment. Its lengths and sets survive in later snapshots: only deletions change."""
 
-    def __init__(self, reader: SegmentReader, previous: Segment | None) -> None:
+    def __init__(self, reader: SegmentReader, files: Mapping[str, bytes], previous: Segment | None) -> None:
         self.reader = reader
         self.size: int = reader.doc_count_all()
         if previous is None:
-            self.lengths = {
-                name: array("I", (reader.doc_field_length(number, name) or 0 for number in range(self.size))) for name in FIELDS
-            }
+            self.lengths = {name: _lengths(reader, files, name, self.size) for name in FIELDS}
             self._marks: dict[tuple[str, str], bytes] = {}
         else:
             self.lengths, self._marks = previous.lengths, previous._marks
@@ -113,6 +116,12 @@ class Segment:
         return found
 
 
+def _lengths(reader: SegmentReader, files: Mapping[str, bytes], field: str, size: int) -> array[int]:
+    """How many words each article has in a field: Whoosh's column of them, a byte each, read at once instead of 10,000 times."""
+    column = files.get(W3Codec.column_filename(reader.segment(), f"_{field}_len"), b"")[:size]
+    return array("I", (*map(_LENGTH_OF.__getitem__, column), *bytes(size - len(column))))
+
+
 class Snapshot:
     """All segments of one state. Raises Damaged when Whoosh cannot read them."""
 
@@ -125,7 +134,7 @@ class Snapshot:
         known = {str(segment.reader.segment().segment_id()): segment for segment in previous.segments} if previous else {}
         try:
             leaves = [leaf for leaf, _ in FileIndex(storage, indexname="MAIN").reader().leaf_readers() if leaf.doc_count_all()]
-            self.segments = [Segment(leaf, known.get(str(leaf.segment().segment_id()))) for leaf in leaves]
+            self.segments = [Segment(leaf, storage.files, known.get(str(leaf.segment().segment_id()))) for leaf in leaves]
             if previous and previous.files["words"][1] is files["words"][1]:
                 self.speller = previous.speller
             else:

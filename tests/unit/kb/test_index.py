@@ -14,7 +14,7 @@ import pytest
 
 from helpdesk.kb.documents import Document
 from helpdesk.kb.engine import Engine
-from helpdesk.kb.index import Busy, Damaged, Index, write_in_child
+from helpdesk.kb.index import FIELDS, Busy, Damaged, Index, write_in_child
 from tests.unit.kb.shelves import INVOICE, PASSWORD, Shelf
 
 ROOT = Path(__file__).parents[3]
@@ -285,3 +285,14 @@ def test_under_gevent_others_are_served_while_a_first_index_is_built(tmp_path: P
     command = [sys.executable, "-c", _UNDER_GEVENT, str(tmp_path / "kb")]
     result = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
+
+
+def test_lengths_read_at_once_are_those_that_whoosh_gives_one_by_one(folder: Path, engine: Engine, shelf: Shelf) -> None:
+    shelf.put(Document("no-body", "A title alone"), Document("long", "Long", "word " * 3_000))
+    assert engine.refresh()
+    snapshot = engine._snapshot
+    assert snapshot is not None and len(snapshot.segments) == 2
+    for segment in snapshot.segments:
+        for name in FIELDS:
+            one_by_one = [segment.reader.doc_field_length(number, name) or 0 for number in range(segment.size)]
+            assert list(segment.lengths[name]) == one_by_one
