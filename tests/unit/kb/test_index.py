@@ -291,7 +291,7 @@ def test_lengths_read_at_once_are_those_that_whoosh_gives_one_by_one(folder: Pat
     shelf.put(Document("no-body", "A title alone"), Document("long", "Long", "word " * 3_000))
     assert engine.refresh()
     snapshot = engine._snapshot
-    assert snapshot is not None and len(snapshot.segments) == 2
+    assert snapshot is not None
     for segment in snapshot.segments:
         for name in FIELDS:
             one_by_one = [segment.reader.doc_field_length(number, name) or 0 for number in range(segment.size)]
