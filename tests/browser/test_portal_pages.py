@@ -1,0 +1,223 @@
+"""Every page that customers can open, from the address map: without scripts, by keyboard alone and through axe, in both languages.
+
+A new page without an entry in PAGES fails the first test; what is no page says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from helpdesk import db, links
+from helpdesk.actor import Actor
+from helpdesk.auth import Role, User, issue_link
+from helpdesk.channels.email import claims, unsubscribing
+from helpdesk.channels.portal import addresses
+from helpdesk.crm.models import Contact
+from helpdesk.kb import articles, categories
+from helpdesk.signin.by_mail import VALID
+from helpdesk.tickets import linking, surveys, thread
+from helpdesk.tickets.models import Status, Survey, Ticket
+from helpdesk.tickets.topics import editing
+from helpdesk.tickets.topics.editing import FieldShape, TopicShape
+from tests import axe, people
+from tests.running import RunningDesk
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+DOORS = {"portal", "kb", "signin", "claims", "mail_links"}
+#: What is no page of its own, and why.
+NO_PAGES = {
+    "kb.picture": "a file", "kb.robots": "for programs", "kb.sitemap": "for programs", "kb.suggest": "a part of the search field",
+    "mail_links.mailed_file": "a file", "portal.brand_css": "a stylesheet", "portal.brand_logo": "a picture",
+    "portal.file_by_link": "a file", "portal.my_data": "a file", "portal.my_everything": "a file",
+    "portal.my_place": "a part of the request", "portal.place_by_link": "a part of the request",
+}  # fmt: skip
+Path = Callable[["House"], str]
+
+
+class House:
+    """A desk with something behind every address; `carla` signed in, everybody else by their links."""
+
+    def __init__(self, desk: RunningDesk) -> None:
+        self.desk, company = desk, desk.people
+        ada, alice = Actor("user", company.ada), Actor("user", company.alice)
+        with db.transaction() as session:
+            carla = people.person("Carla", Role.CUSTOMER, email="carol@customer.example", contact_id=company.carol)
+            invited = people.person("Ivan", Role.AGENT)
+            shelf = categories.add(name_en="Returns", name_ru="Возвраты", by=ada)
+            article = articles.create(by=ada, category_id=shelf.id)
+            for language, title in (("en", "Return an item"), ("ru", "Вернуть товар")):
+                articles.save_draft(article, language, title=title, body="## First\n\nSend it **back**.\n\n- box\n- bill", by=ada)
+                articles.publish(article, language, by=ada)
+            topic = editing.add_topic(TopicShape("Delivery", "Доставка", "", "", company.support), by=ada)
+            editing.add_field(topic, FieldShape("Order number", "number", "Номер заказа"), by=ada)
+            session.flush()
+            self.carla, self.invited, self.topic = carla.id, invited.id, topic.key
+        tickets = [people.writes(company.carol, inbox=company.mail) for _ in range(2)]
+        stranger = people.writes(company.oleg, inbox=company.mail)
+        with db.transaction() as session:
+            open_, solved = (session.get_one(Ticket, one.id) for one in tickets)
+            thread.reply(open_, "It is on its way.", by=alice, then=Status.PENDING)
+            thread.reply(solved, "Done.", by=alice, then=Status.SOLVED)
+            survey = surveys.send(solved, session.get_one(Contact, solved.requester_id))
+            assert isinstance(survey, Survey)
+            me, user = session.get_one(Contact, company.carol), session.get_one(User, self.carla)
+            with desk.app.test_request_context():
+                wish = addresses.ask(me, user, "carol@new.example")
+            self.ticket, self.survey = open_.number, surveys.token(survey)
+            self.link = linking.token(open_, open_.requester_id)
+            self.wish = links.sign(addresses.PURPOSE, [wish.id, wish.value_norm])
+            self.claim = links.sign(claims.PURPOSE, [company.oleg, company.carol, stranger.id])
+            self.unsubscribe = links.sign(unsubscribing.PURPOSE, "carol@customer.example")
+            self.secrets = {purpose: issue_link(user, purpose, valid=VALID[purpose]) for purpose in ("signin", "reset")}
+            self.secrets["invite"] = issue_link(session.get_one(User, self.invited), "invite", valid=VALID["invite"])
+
+
+#: Endpoint → (whether Carla is signed in, its address).
+PAGES: dict[str, tuple[bool, Path]] = {
+    "claims.one": (False, lambda house: f"/claims/{house.claim}"),
+    "kb.article": (False, lambda house: "/kb/en/return-an-item"),
+    "kb.find": (False, lambda house: "/kb/search?q=return"),
+    "kb.index": (False, lambda house: "/kb"),
+    "kb.topic": (False, lambda house: "/kb/topics/returns"),
+    "mail_links.unsubscribe_page": (False, lambda house: f"/unsubscribe/{house.unsubscribe}"),
+    "portal.confirm_page": (True, lambda house: f"/my/addresses/confirm/{house.wish}"),
+    "portal.fresh_link_sent": (False, lambda house: "/links/sent"),
+    "portal.home": (False, lambda house: "/"),
+    "portal.lost_link": (False, lambda house: "/links"),
+    "portal.my_data_page": (True, lambda house: "/my/data"),
+    "portal.my_privacy": (True, lambda house: "/my/privacy"),
+    "portal.my_profile": (True, lambda house: "/my/profile"),
+    "portal.my_questions": (True, lambda house: "/my/questions"),
+    "portal.my_request": (True, lambda house: f"/my/requests/{house.ticket}"),
+    "portal.my_requests": (True, lambda house: "/my"),
+    "portal.new_request": (False, lambda house: f"/requests/new?topic={house.topic}"),
+    "portal.rate": (False, lambda house: f"/rate/{house.survey}"),
+    "portal.sent": (False, lambda house: f"/t/{house.link}/sent"),
+    "portal.ticket_by_link": (False, lambda house: f"/t/{house.link}"),
+    "signin.forgotten": (False, lambda house: "/password/forgotten"),
+    "signin.invitation": (False, lambda house: f"/invitation/{house.secrets['invite']}"),
+    "signin.link": (False, lambda house: f"/sign-in/link/{house.secrets['signin']}"),
+    "signin.link_wanted": (False, lambda house: "/sign-in/link"),
+    "signin.new_password": (False, lambda house: f"/password/new/{house.secrets['reset']}"),
+    "signin.profile": (True, lambda house: "/me"),
+    "signin.sign_in_page": (False, lambda house: "/sign-in"),
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    desk = RunningDesk(tmp_path_factory.mktemp("pages"))
+    desk.prepare()
+    made = House(desk)
+    desk.start()
+    try:
+        yield made
+    finally:
+        desk.stop()
+        db.disconnect()
+
+
+@pytest.fixture
+def opened(chromium: Any, house: House) -> Iterator[Callable[..., Iterator[tuple[str, Any]]]]:
+    """Every page one after the other, in a browser of one kind."""
+    contexts: list[Any] = []
+
+    def each(language: str, *, width: int = 1280, theme: str = "light", **options: Any) -> Iterator[tuple[str, Any]]:
+        by_person = {}
+        for signed_in in (False, True):
+            size = {"width": width, "height": 844}
+            by_person[signed_in] = chromium.new_context(viewport=size, locale=language, color_scheme=theme, **options)
+            contexts.append(by_person[signed_in])
+        by_person[True].add_cookies([house.desk.cookie(house.carla)])
+        for endpoint, (signed_in, path) in PAGES.items():
+            page = by_person[signed_in].new_page()
+            answer = page.goto(house.desk.base + path(house))
+            assert answer.status == 200, (endpoint, answer.status)
+            yield endpoint, page
+            page.close()
+
+    yield each
+    for context in contexts:
+        context.close()
+
+
+def test_every_address_of_customers_is_a_page_looked_at_here_or_says_why_not(house: House) -> None:
+    rules = house.desk.app.url_map.iter_rules()
+    known = {rule.endpoint for rule in rules if "GET" in (rule.methods or ()) and rule.endpoint.split(".")[0] in DOORS}
+    assert known == PAGES.keys() | NO_PAGES.keys()
+
+
+@pytest.mark.parametrize("language", ["en-US", "ru-RU"])
+def test_each_page_can_be_read_and_its_forms_be_sent_without_scripts(opened: Any, language: str) -> None:
+    faults = []
+    for endpoint, page in opened(language, width=390, theme="dark", java_script_enabled=False):
+        if not page.locator("main h1").first.is_visible():
+            faults.append(f"{endpoint}: no heading is seen")
+        for number, form in enumerate(page.locator("main form").all()):
+            buttons = form.locator("button[type=submit], button:not([type]), input[type=submit]").all()
+            inside = form.locator("xpath=ancestor::details[not(@open)]").count() or form.locator("xpath=ancestor::*[@popover]").count()
+            if not inside and not any(button.is_visible() for button in buttons):
+                faults.append(f"{endpoint}: nobody can send form {number}")
+    assert not faults, "\n".join(faults)
+
+
+#: How many places of the page the keyboard should reach.
+WALK = """() => {
+  const seen = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter((one) =>
+    !one.disabled && one.type !== 'hidden' && one.tabIndex >= 0 && one.checkVisibility({ visibilityProperty: true })
+    && !one.closest('details:not([open]) > :not(summary)'));
+  // of radio buttons with one name the keyboard stops at one
+  const groups = new Set();
+  return seen.filter((one) => {
+    if (one.type !== 'radio') return true;
+    const fresh = !groups.has(one.name);
+    groups.add(one.name);
+    return fresh;
+  }).length;
+}"""
+#: Where the keyboard stands now: on a place not seen before and whether it shows that, or where it was already.
+STOP = """() => {
+  const one = document.activeElement;
+  if (!one || one === document.body) return 'nothing';
+  const last = document.querySelector('[data-walked="last"]');
+  if (one === last) return 'within';  // a field of a time has places of its own
+  if (one.dataset.walked) return 'again';
+  if (last) last.dataset.walked = 'before';
+  one.dataset.walked = 'last';
+  const style = getComputedStyle(one);
+  const around = one.matches('input, select, textarea') ? style : null;
+  const marked = style.outlineStyle !== 'none' || style.boxShadow !== 'none'
+    || (one.nextElementSibling && getComputedStyle(one.nextElementSibling).outlineStyle !== 'none')
+    || (one.parentElement && getComputedStyle(one.parentElement).outlineStyle !== 'none');
+  return marked ? 'marked' : one.outerHTML.slice(0, 120);
+}"""
+
+
+@pytest.mark.parametrize(("language", "width", "theme"), [("en-US", 1280, "light"), ("ru-RU", 390, "dark")])
+def test_each_page_is_walked_by_keyboard_and_pleases_axe(opened: Any, language: str, width: int, theme: str) -> None:
+    faults: list[str] = []
+    for endpoint, page in opened(language, width=width, theme=theme):
+        page.wait_for_function("() => performance.getEntriesByName('app-ready').length > 0")
+        faults += [f"{endpoint}: {violation}" for violation in axe.violations(page)]
+        if (wide := page.evaluate("() => document.documentElement.scrollWidth - innerWidth")) > 1:
+            faults.append(f"{endpoint}: {wide} px wider than the screen")
+        stops = page.evaluate(WALK)
+        page.evaluate("() => document.activeElement?.blur()")
+        walked = 0
+        for _ in range(2 * stops + 20):
+            page.keyboard.press("Tab")
+            stop = page.evaluate(STOP)
+            if stop == "again":
+                break
+            if stop in ("nothing", "within"):  # between the page's end and its beginning
+                continue
+            walked += 1
+            if stop != "marked":
+                faults.append(f"{endpoint}: the focus is not seen on {stop}")
+        if walked < stops:
+            faults.append(f"{endpoint}: the keyboard reaches {walked} of {stops} places")
+    assert not faults, "\n".join(faults)
