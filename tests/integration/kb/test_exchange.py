@@ -75,6 +75,7 @@ def test_an_export_taken_in_elsewhere_is_the_same(desk: TestDesk, run: Run, tmp_
         assert len(session.scalars(select(Article)).all()) == 2
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # files are read the same
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

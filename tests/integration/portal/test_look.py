@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from PIL import Image
 
 from helpdesk import db, files
@@ -12,6 +13,9 @@ from helpdesk.channels.portal import brand
 from tests.desks import TestDesk
 from tests.forms import Browser
 from tests.integration.portal.visitors import dangers, typed
+
+#: Colours, words and pictures are the same on any database.
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 LOOK = "/admin/portal/look"
 WORDS = {
