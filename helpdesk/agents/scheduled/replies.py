@@ -29,6 +29,8 @@ from helpdesk.tickets.intake import NewFile
 from helpdesk.tickets.models import DeliveryState, Message, MessageKind, Status, Ticket
 
 FARTHEST = timedelta(days=366)
+#: How long the thread brings the words of a reply that came back to who may have the composer open.
+JUST_BACK = timedelta(hours=1)
 MORNING = 9
 LATER = ("hour", "tomorrow", "own")
 ENDED_MEANWHILE = _("This reply has left, or was taken back, meanwhile.")
@@ -123,6 +125,12 @@ def waiting(ticket_id: int) -> list[ScheduledReply]:
     """What waits for its hour on a ticket, the earliest first, with files."""
     found = _of(ticket_id).where(ScheduledReply.state == ScheduledState.WAITING).options(selectinload(ScheduledReply.files))
     return list(db.session().scalars(found.order_by(ScheduledReply.send_at, ScheduledReply.id)))
+
+
+def returned(ticket_id: int, user_id: int) -> list[ScheduledReply]:
+    """Replies of this author that came back as a draft within the hour, the latest last."""
+    ended = ScheduledReply.state == ScheduledState.CANCELLED, ScheduledReply.ended_at > clock.now() - JUST_BACK
+    return list(db.session().scalars(_of(ticket_id).where(ScheduledReply.user_id == user_id, *ended).order_by(ScheduledReply.id)))
 
 
 def load(reply_id: int) -> ScheduledReply:

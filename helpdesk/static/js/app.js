@@ -12,6 +12,7 @@ import './behaviours/palette.js';
 import './behaviours/drafts.js';
 import './behaviours/conditions.js';
 import './behaviours/keep.js';
+import './behaviours/typed.js';
 import './behaviours/suggest.js';
 import './behaviours/articles.js';
 import './behaviours/attachments.js';
