@@ -106,7 +106,7 @@ def patch(path: str, **values: Any) -> Callable[[F], F]:
 
 def _declare(method: str, path: str, values: dict[str, Any]) -> Callable[[F], F]:
     def declare(run: F) -> F:
-        tag = run.__module__.rpartition(".")[2]
+        tag = run.__module__.removeprefix(f"{__package__}.").partition(".")[0]
         run.path = path  # type: ignore[attr-defined]
         ROUTES.append(Route(method, path, run, tag=tag, parameters=tuple(re.findall(r"\{(\w+)\}", path)), **values))
         return run

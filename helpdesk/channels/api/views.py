@@ -10,9 +10,10 @@ from helpdesk.channels.api import routes
 
 bp = Blueprint("api", __name__)
 
-#: One module per resource, in the document's order. A new capability adds its own line.
+#: One module or package per resource, in the document's order. A new capability adds its own line.
 RESOURCES = (
-    "helpdesk.channels.api.tickets",
+    "helpdesk.channels.api.tickets.reading",
+    "helpdesk.channels.api.tickets.changes",
     "helpdesk.channels.api.messages",
     "helpdesk.channels.api.contacts",
     "helpdesk.channels.api.orders",

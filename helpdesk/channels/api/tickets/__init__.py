@@ -1,0 +1,1 @@
+"""Tickets for programs: `reading` lists and shows them, `changes` opens and changes them."""
