@@ -18,6 +18,8 @@ from helpdesk.actor import SYSTEM
 from helpdesk.agents.models import QueueMember
 from helpdesk.auth import Role
 from helpdesk.channels.email import listener
+from helpdesk.channels.email.imap import accounts
+from helpdesk.check import machine, servers
 from helpdesk.config import Settings
 from helpdesk.crm import contacts
 from helpdesk.demo.postbox import Postbox
@@ -25,8 +27,8 @@ from helpdesk.events import Delivery
 from helpdesk.kb.documents import Document
 from helpdesk.kb.index import Index
 from helpdesk.setup import first_records
-from helpdesk.tickets.models import Inbox, Queue
-from tests import people
+from helpdesk.tickets.models import Channel, Inbox, Queue
+from tests import imap, people
 from tests.servers import free_port
 
 Checked = Callable[..., dict[str, check.Finding]]
@@ -114,8 +116,8 @@ def test_a_database_that_does_not_answer_is_a_fault_without_its_password(run: Ca
 
 @ON_SQLITE
 def test_little_room_is_noticed_before_it_is_none(found: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    for free, verdict in ((check.LITTLE_SPACE + 1, "ok"), (check.LITTLE_SPACE - 1, "warning"), (check.NO_SPACE - 1, "fault")):
-        monkeypatch.setattr(check.shutil, "disk_usage", lambda _path, free=free: type("Usage", (), {"free": free}))
+    for free, verdict in ((machine.LITTLE_SPACE + 1, "ok"), (machine.LITTLE_SPACE - 1, "warning"), (machine.NO_SPACE - 1, "fault")):
+        monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path, free=free: type("Usage", (), {"free": free}))
         assert found()["data folder"].verdict == verdict
 
 
@@ -132,7 +134,7 @@ def test_keys_that_can_be_guessed_or_read_are_faults(found: Checked, environ: di
 def test_an_address_nobody_else_can_open_is_noted(found: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found()["base URL"].verdict == "warning"
     assert found(BASE_URL="http://no-such-host.invalid")["base URL"].verdict == "fault"
-    monkeypatch.setattr(check.socket, "getaddrinfo", lambda *_args: [])
+    monkeypatch.setattr(machine.socket, "getaddrinfo", lambda *_args: [])
     assert "TRUSTED_PROXIES" in found(BASE_URL="https://help.example.com")["base URL"].do
     assert found(BASE_URL="https://help.example.com", TRUSTED_PROXIES="1")["base URL"].verdict == "ok"
 
@@ -191,6 +193,27 @@ def test_the_mail_listeners_place_is_free_or_ours_or_a_strangers(found: Checked,
 
 
 @ON_SQLITE
+def test_accounts_that_mail_is_fetched_from_are_signed_in_to_and_no_password_is_told(
+    found: Checked, run: Callable[..., Result], settings: Settings, environ: dict[str, str]
+) -> None:
+    with imap.running(imap.ImapServer(password="correct horse")) as server:
+        db.connect(settings.database_url)
+        links.use((environ["SECRET_KEYS"],))
+        with db.transaction() as session:
+            inbox = Inbox(
+                name="Fetched", channel=Channel.EMAIL, address="fetched@example.com", queue_id=session.scalars(select(Queue.id)).first()
+            )
+            session.add(inbox)
+            session.flush()
+            shape = accounts.Shape("127.0.0.1", "support", port=server.port, tls="none", password="correct horse")
+            accounts.add(inbox, shape, by=SYSTEM)
+        assert "lets us in (INBOX: 0)" in found()["fetched mail"].says
+        server.password = "battery staple"
+        assert found()["fetched mail"].verdict == "fault"
+        assert "correct horse" not in run().output
+
+
+@ON_SQLITE
 def test_late_work_is_a_fault_and_parked_work_is_noted(found: Checked, settings: Settings) -> None:
     db.connect(settings.database_url)
     with db.transaction() as session:
@@ -244,17 +267,17 @@ def test_redis_without_a_worker_and_no_redis_at_all_are_faults(found: Checked, r
 
 
 def test_clocks_that_differ_are_measured_and_judged() -> None:
-    assert check._skew("clock", "the database's", 0.4).verdict == "ok"
-    assert check._skew("clock", "the database's", -5.0).verdict == "warning"
-    assert check._skew("clock", "the database's", 31.0).verdict == "fault"
+    assert servers.skew("clock", "the database's", 0.4).verdict == "ok"
+    assert servers.skew("clock", "the database's", -5.0).verdict == "warning"
+    assert servers.skew("clock", "the database's", 31.0).verdict == "fault"
 
 
 @ON_SQLITE
 def test_a_check_that_breaks_is_a_fault_and_the_others_still_run(found: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    def _odd_thing(_settings: Settings) -> object:
+    def odd_thing(_settings: Settings) -> object:
         raise RuntimeError("never seen before")
 
-    monkeypatch.setattr(check, "LOOKS", (_odd_thing, *check.LOOKS))
+    monkeypatch.setattr(check, "LOOKS", (odd_thing, *check.LOOKS))
     findings = {one.name: one for one in check.findings()}
     assert findings["odd thing"].verdict == "fault" and "never seen before" in findings["odd thing"].says
     assert "search index" in findings
