@@ -223,7 +223,7 @@ def unsolved() -> ColumnElement[bool]:
 class Message(Base):
     """One message. Append-only. `html` is sanitised, `text` its words, `quote` what folds below it.
 
-    `sender_checks`: what is known of who sent it: {"verdict": proven | unproven | failed, "spf", "dkim", "dmarc", "by"}; empty where no
+    `sender_checks`: what is known of who sent it: {"verdict": proven | unproven | failed, "spf", "dkim", "dmarc", "by", "signed"}; empty where no
     mail brought it.
     """
 

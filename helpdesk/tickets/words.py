@@ -82,6 +82,10 @@ def sender_words(checks: dict[str, Any]) -> tuple[str, str, str]:
     """What is known of a mail's sender: a few words, their tone, and the whole story; three times nothing when nobody looked."""
     if not checks:
         return "", "", ""
+    seal = {"smime": "S/MIME", "pgp": "PGP"}.get(str(checks.get("signed")))
+    signed = str(gettext("The mail bears a signature (%(kind)s), which was not checked.", kind=seal)) if seal else ""
+    if not checks.get("by"):
+        return str(gettext("Signed, not checked")), "", signed
     results = ", ".join(f"{name.upper()} {checks[name]}" for name in ("spf", "dkim", "dmarc") if checks.get(name)) or str(
         gettext("no results")
     )
@@ -90,7 +94,8 @@ def sender_words(checks: dict[str, Any]) -> tuple[str, str, str]:
         "proven": (gettext("Sender confirmed"), "ok", gettext("The sender's domain vouches for this mail")),
         "failed": (gettext("Sender may be forged"), "bad", gettext("The sender's domain does not vouch for this mail")),
     }.get(str(checks.get("verdict")), (gettext("Sender not confirmed"), "", gettext("Nobody vouches for the sender of this mail")))
-    return str(words), tone, str(gettext("%(story)s (%(results)s; checked by %(by)s).", story=story, results=results, by=by))
+    whole = str(gettext("%(story)s (%(results)s; checked by %(by)s).", story=story, results=results, by=by))
+    return str(words), tone, f"{whole} {signed}".strip()
 
 
 def tickets_count(number: int) -> str:

@@ -11,12 +11,19 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from . import calendars, headers, tnef
+from . import calendars, headers, smime, tnef
 from .charsets import decode
 from .mail import Attachment, Problems
 from .mime import Part, fields_of
+from .mime import read as read_parts
+
+UNOPENED = "is signed in a form that hides its text (S/MIME) and could not be opened; the text is in the attachment"
 
 _META_CHARSET = re.compile(rb"(?i)<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([a-z0-9_:.-]{1,40})")
+#: A signature may hold another; whoever signs more often than this is shown as a file.
+MAX_SEALS = 3
+_FIELD_FIRST = re.compile(rb"[\r\n]*[!-9;-~]{1,80}[ \t]*:")
+_SEALS = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _NOT_KEPT = ("text/plain", "text/html", "text/enriched", "text/richtext", "text/x-amp-html", "text/watch-html")
 _ENDINGS = {
     "message/rfc822": ".eml", "message/delivery-status": ".txt", "message/global-delivery-status": ".txt",
@@ -52,6 +59,7 @@ class Contents:
     signed: str | None = None
     encrypted: str | None = None
     tnef_html: str = ""
+    seals: int = 0
 
 
 def gather(root: Part, problems: Problems) -> Contents:
@@ -120,14 +128,17 @@ def _walk(part: Part, into: Contents, problems: Problems, *, related: bool) -> N
         into.words.append(Words(html=raw))
     elif not _unpacked(part, named, into, problems):
         into.attachments.append(_attachment(part, named, problems))
-        _special(part, into, problems)
+        if kind in _SEALS or (kind == "application/octet-stream" and named.lower() == "smime.p7m"):  # RFC 8551, 3.2.1
+            _open_seal(part, named, into, problems)
+        else:
+            _special(part, into, problems)
 
 
 def _choose(part: Part, into: Contents, problems: Problems) -> None:
     """multipart/alternative: the last reading with HTML, else the last with text; files of every reading are kept."""
     readings: list[Contents] = []
     for child in part.children:
-        reading = Contents()
+        reading = Contents(seals=into.seals)
         _walk(child, reading, problems, related=False)
         readings.append(reading)
     chosen = next((one for one in reversed(readings) if any(words.html for words in one.words)), None)
@@ -147,6 +158,7 @@ def _choose(part: Part, into: Contents, problems: Problems) -> None:
         into.signed = into.signed or reading.signed
         into.encrypted = into.encrypted or reading.encrypted
         into.tnef_html = into.tnef_html or reading.tnef_html
+        into.seals = max(into.seals, reading.seals)
 
 
 def _marks(part: Part, into: Contents) -> None:
@@ -158,19 +170,37 @@ def _marks(part: Part, into: Contents) -> None:
 
 
 def _special(part: Part, into: Contents, problems: Problems) -> None:
-    """What an attachment says about the whole mail: a calendar's method, an S/MIME envelope, an image shown in place."""
+    """What an attachment says about the whole mail: a calendar's method, an image shown in place."""
     kind = part.content_type
     if kind == "text/calendar" and not into.calendar_method:
         into.calendar = decoded(part, problems)
         into.calendar_method = calendars.method(into.calendar, part.params.get("method", ""))
-    elif kind in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
-        if "signed" in part.params.get("smime-type", "").lower():
-            into.signed = "smime"
-            problems.note("is signed in a form that hides its text (S/MIME); open the attachment to read it")
-        else:
-            into.encrypted = "smime"
     elif kind.startswith("image/") and part.disposition == "inline" and into.attachments[-1].content_id:
         into.words.append(Words(image=into.attachments[-1].content_id))
+
+
+def _open_seal(part: Part, named: str, into: Contents, problems: Problems) -> None:
+    """Read the mail that an S/MIME signature holds as if it stood here; the seal itself stays a file. An envelope cannot be opened.
+
+    A signed document that somebody attached (invoice.pdf.p7m) is a file like others.
+    """
+    data, said = into.attachments[-1].data, part.params.get("smime-type", "").lower()
+    if smime.is_encrypted(data, said):
+        into.encrypted = "smime"
+        return
+    try:
+        inside = smime.signed_content(data)
+        into.seals += 1
+        if into.seals > MAX_SEALS or not _FIELD_FIRST.match(inside):
+            raise smime.NotOpened
+    except smime.NotOpened:
+        if "signed" in said:
+            problems.note(UNOPENED)
+            into.signed = "smime"
+        return
+    if said or part.whole_start == 0 or named.lower() == "smime.p7m":
+        into.signed = "smime"
+        _walk(read_parts(inside, problems), into, problems, related=False)
 
 
 def _unpacked(part: Part, named: str, into: Contents, problems: Problems) -> bool:

@@ -20,6 +20,7 @@ LOOKALIKE = "The sender's domain mixes look-alike letters of two alphabets."
 SEVERAL_SENDERS = "The mail names several senders; only the first was believed."
 OTHER_REPLY_TO = "Answers were asked to go to another address. Ours go to the sender's own."
 ENCRYPTED = "The mail is encrypted; its text cannot be read here."
+UNOPENED = "The mail is signed in a form that hides its text (S/MIME) and could not be opened here; the text is in the attached file."
 SAME_ID = "Another mail with the same Message-ID but other content came before."
 MANY_PEOPLE = "The mail was sent to very many people; they were not added to the ticket."
 COLLEAGUE_UNPROVEN = "The mail claims to come from a colleague, but nothing proves it; it was not treated as theirs."
@@ -36,6 +37,7 @@ _PROBLEMS = (
     ("the sender's domain mixes look-alike", LOOKALIKE),
     ("has more than one From", SEVERAL_SENDERS),
     ("names several senders", SEVERAL_SENDERS),
+    ("is signed in a form that hides its text", UNOPENED),
 )
 
 
