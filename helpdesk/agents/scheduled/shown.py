@@ -38,4 +38,4 @@ def of(ticket: Ticket) -> list[Shown]:
 
 
 def _local(row: ScheduledReply) -> str:
-    return to_user_timezone(row.send_at).strftime("%Y-%m-%dT%H:%M")
+    return f"{to_user_timezone(row.send_at):%Y-%m-%dT%H:%M}"

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from helpdesk import db
 from helpdesk.auth import STAFF, User
-from helpdesk.channels.email import warnings
+from helpdesk.channels.email import domains, warnings
 from helpdesk.channels.email.inboxes import Doors
 from helpdesk.channels.email.mail import Mail
 from helpdesk.crm.contacts import PUBLIC_DOMAINS
@@ -30,7 +30,8 @@ def about(mail: Mail, doors: Doors) -> list[str]:
     domain = address.rpartition("@")[2]
     ours = _our_domains(doors)
     name = _plain(mail.from_display_name)
-    if name and domain not in ours and (_is_brand(name, doors) or _is_colleague(name, mail.from_display_name, address)):
+    from_us = any(domain == own or domains.same_owner(domain, own) for own in ours)
+    if name and not from_us and (_is_brand(name, doors) or _is_colleague(name, mail.from_display_name, address)):
         found.append(warnings.BEARS_OUR_NAME)
     if any(looks_like(domain, own) for own in ours):
         found.append(warnings.LIKE_OURS)
@@ -38,16 +39,19 @@ def about(mail: Mail, doors: Doors) -> list[str]:
 
 
 def looks_like(domain: str, own: str) -> bool:
-    """Whether a domain could be taken for our own at a glance: alike, one letter more, less, changed or swapped, another ending."""
-    if domain == own or domain.endswith("." + own) or len(own) < SHORTEST_DOMAIN:
+    """Whether a domain could be taken for our own at a glance: alike, one letter more, less, changed or swapped, another ending.
+
+    What was registered is compared: everything below our own registered domain is ours, and mail.examp1e.co.uk is like example.com.
+    """
+    ours = domains.organisational(own) or own
+    if domains.same_owner(domain, own) or len(ours) < SHORTEST_DOMAIN:
         return False
-    theirs, mine = _look(_shown(domain)), _look(_shown(own))
-    if theirs == mine:
+    if f".{_look(_shown(ours))}." in f".{_look(_shown(domain))}":  # ours in front of somebody else's
         return True
-    name, mine_name = theirs.rpartition(".")[0], mine.rpartition(".")[0]
-    if len(mine_name) < SHORTEST_DOMAIN:
-        return False
-    return name == mine_name or _one_step(name, mine_name) or theirs.startswith(mine + ".")
+    theirs, mine = (_look(_shown(domains.label(one))) for one in (domain, own))
+    if not theirs or len(mine) < SHORTEST_DOMAIN:
+        return _look(_shown(domains.organisational(domain))) == _look(_shown(ours))
+    return theirs == mine or _one_step(theirs, mine)
 
 
 def _our_domains(doors: Doors) -> set[str]:

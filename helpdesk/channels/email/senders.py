@@ -2,16 +2,17 @@
 
 `judge` is pure. The Authentication-Results of a mail can be written by anybody: only the topmost one counts, and only when it bears the
 name of the server that the inbox trusts (RFC 8601, 5 and 7.1); comments and quoted strings in it may hold the attacker's words and are
-left out. Aligned is a domain that equals the author's or stands above it; without a list of public suffixes siblings do not count, which
-errs on the careful side.
+left out. Aligned is a domain that equals the author's or stands above it, up to what was registered (`domains`). RFC 7489, 3.1, lets those
+beside and below speak, too; not here, for they are lent to others: shops, lists, pages of customers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from helpdesk.channels.email import domains
 from helpdesk.channels.email.mail import Mail
 
 PROVEN, UNPROVEN, FAILED = "proven", "unproven", "failed"
@@ -23,23 +24,26 @@ _PROPERTY = re.compile(r"\b(header\.from|header\.d|header\.i|smtp\.mailfrom|smtp
 
 @dataclass(frozen=True)
 class Checks:
-    """What is known of a mail's sender. The three results are RFC 8601's words, empty where nobody looked; `by` says who looked."""
+    """What is known of a mail's sender. The three results are RFC 8601's words, empty where nobody looked; `by` says who looked.
+
+    `signed`: "smime" or "pgp" where the mail itself bears a signature of its author; nobody here checks those.
+    """
 
     verdict: str = UNPROVEN
     spf: str = ""
     dkim: str = ""
     dmarc: str = ""
     by: str = ""
+    signed: str = ""
 
     @property
     def proven(self) -> bool:
         return self.verdict == PROVEN
 
     def kept(self) -> dict[str, str]:
-        """As the message keeps it; empty when nobody looked."""
-        if not self.by:
-            return {}
-        return {"verdict": self.verdict, "spf": self.spf, "dkim": self.dkim, "dmarc": self.dmarc, "by": self.by[:255]}
+        """As the message keeps it; empty when nobody looked and nothing is signed."""
+        looked = {"verdict": self.verdict, "spf": self.spf, "dkim": self.dkim, "dmarc": self.dmarc, "by": self.by[:255]} if self.by else {}
+        return {**looked, **({"signed": self.signed} if self.signed else {})}
 
 
 def judge(mail: Mail, authserv_id: str, signers: Sequence[str] | None = None) -> Checks:
@@ -47,20 +51,19 @@ def judge(mail: Mail, authserv_id: str, signers: Sequence[str] | None = None) ->
     author = mail.from_email.rpartition("@")[2].lower()
     alone = not any(problem.startswith(("has more than one From", "names several senders")) for problem in mail.problems)
     results = _results(mail, authserv_id)
+    checks = Checks()
     if results is not None:
-        return _by_server(results, author, authserv_id, alone)
-    if signers:
+        checks = _by_server(results, author, authserv_id, alone)
+    elif signers is not None:
         proven = alone and any(aligned(domain, author) for domain in signers)
-        return Checks(PROVEN if proven else UNPROVEN, dkim="pass", by=OURSELVES)
-    if signers is not None:
-        return Checks(UNPROVEN, dkim="fail", by=OURSELVES)
-    return Checks()
+        checks = Checks(PROVEN if proven else UNPROVEN, dkim="pass" if signers else "fail", by=OURSELVES)
+    return replace(checks, signed=mail.signed or "")
 
 
 def aligned(domain: str, author: str) -> bool:
-    """Whether who signed for `domain` may speak for an author at `author`: the same domain, or one above it that is no top-level one."""
+    """Whether who signed for `domain` may speak for an author at `author`: the same domain, or one above it that somebody registered."""
     domain, author = domain.lower().rstrip("."), author.lower().rstrip(".")
-    return "." in domain and (author == domain or author.endswith("." + domain))
+    return (author == domain or author.endswith("." + domain)) and domains.same_owner(domain, author)
 
 
 def _by_server(results: list[tuple[str, str, dict[str, str]]], author: str, server: str, alone: bool) -> Checks:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from . import domains
 from .mail import Mail
 
 MAX_SIGNATURES = 3
@@ -140,13 +141,14 @@ def _key_names(mail: Mail) -> list[str]:
 
 
 def _strict(domain: str) -> bool:
-    """Whether a domain's DMARC record wants the signer's domain to be the very same (RFC 7489, 6.3, adkim=s)."""
+    """Whether a domain's DMARC record, else its registered domain's, wants the signer's to be the very same (RFC 7489, 6.3 and 6.6.3)."""
     if not _NAME.fullmatch(domain):
         return True
-    for record in records(f"_dmarc.{domain}"):
-        text = record.decode("ascii", "replace")
-        if text.lower().startswith("v=dmarc1"):
-            return re.search(r"(?i);\s*adkim\s*=\s*s\b", text) is not None
+    for name in dict.fromkeys((domain, domains.organisational(domain) or domain)):
+        for record in records(f"_dmarc.{name}"):
+            text = record.decode("ascii", "replace")
+            if text.lower().startswith("v=dmarc1"):
+                return re.search(r"(?i);\s*adkim\s*=\s*s\b", text) is not None
     return False
 
 

@@ -145,7 +145,11 @@ def test_a_strict_domain_wants_its_very_own_signature(key: tuple[bytes, bytes], 
     dns["mail._domainkey.customer.example"] = key[1]
     raw = signed(key, raw=PLAIN.replace(b"@customer", b"@shop.customer"))
     assert senders.judge(parse(raw), "", signers(raw)).proven
-    dns["_dmarc.shop.customer.example"] = b"v=DMARC1; p=reject; adkim=s"
+    strict = b"v=DMARC1; p=reject; adkim=s"
+    dns["_dmarc.customer.example"] = strict
+    signatures.use_resolver(lambda name: [dns[name]] if name in dns else [])
+    assert signers(raw) == [], "the registered domain's record counts where the author's has none"
+    dns["_dmarc.customer.example"], dns["_dmarc.shop.customer.example"] = b"v=DMARC1; p=none", strict
     signatures.use_resolver(lambda name: [dns[name]] if name in dns else [])
     assert signers(raw) == []
 
@@ -189,6 +193,42 @@ def test_hostile_bodies_cost_the_child_its_time_and_nobody_else(key: tuple[bytes
 )  # fmt: skip
 def test_a_domain_that_could_be_taken_for_ours_is_seen(domain: str, alike: bool) -> None:
     assert impostors.looks_like(domain, "example.com") is alike
+
+
+@pytest.mark.parametrize(
+    ("domain", "own", "alike"),
+    [
+        ("mail.examp1e.com", "example.com", True),
+        ("example.co.uk", "example.com", True),
+        ("mail.example.com.br", "support.example.com", True),
+        ("xn--exmple-4nf.com", "support.example.com", True),
+        ("support.example.com.evil.org", "help.example.com", True),
+        ("exampel.github.io", "example.github.io", True),
+        ("example.com", "support.example.com", False),
+        ("sales.example.co.uk", "support.example.co.uk", False),
+        ("co.uk", "example.co.uk", False),
+        ("printer.github.io", "example.github.io", False),
+        ("пример.рф", "example.com", False),
+        ("mail.ab.ru", "aa.ru", False),
+    ],
+)
+def test_what_was_registered_is_compared_whatever_stands_before_and_behind_it(domain: str, own: str, alike: bool) -> None:
+    assert impostors.looks_like(domain, own) is alike
+
+
+@pytest.mark.parametrize(
+    ("domain", "author", "yes"),
+    [
+        ("customer.example", "customer.example", True), ("customer.example", "mail.customer.example", True),
+        ("mailer.customer.co.uk", "sales.customer.co.uk", False), ("shop.customer.example", "customer.example", False),
+        ("CUSTOMER.example.", "customer.example", True), ("a.customer.co.uk", "b.a.customer.co.uk", True),
+        ("co.uk", "customer.co.uk", False), ("customer.co.uk", "stranger.co.uk", False), ("one.github.io", "other.github.io", False),
+        ("github.io", "one.github.io", False), ("example", "customer.example", False), ("", "", False), ("a..b", "a..b", False),
+        ("customer.com", "notcustomer.com", False),
+    ],
+)  # fmt: skip
+def test_who_speaks_for_a_domain_has_registered_it(domain: str, author: str, yes: bool) -> None:
+    assert senders.aligned(domain, author) is yes
 
 
 def test_short_domains_of_ours_have_too_many_neighbours() -> None:
