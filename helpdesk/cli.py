@@ -89,6 +89,7 @@ class Imports(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         places = {
             "contacts": "helpdesk.crm.exchange.command:import_contacts",
+            "orders": "helpdesk.crm.exchange.command:import_orders",
             "mail": "helpdesk.channels.email.import_commands:import_mail",
         }
         if name not in places:
@@ -103,7 +104,7 @@ class Imports(click.Group):
 
 @click.group("import", cls=Imports, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def imports() -> None:
-    """Take in customers (`import contacts FILE`) or mail (`import PATH`)."""
+    """Take in customers (`import contacts FILE`), purchases (`import orders FILE`) or mail (`import PATH`)."""
 
 
 @helpdesk.command()

@@ -151,13 +151,14 @@ class CompetitorOffer(Base):
 
 
 class Import(Base):
-    """A file of customers being taken in: what it is, how its columns are meant, how far it is."""
+    """A list being taken in: what it holds (`subject`: contacts or orders), how its columns are meant, how far it is."""
 
     __tablename__ = "import_run"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
     file_key: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(String(8), default="contacts", server_default="contacts")
     shape: Mapped[str] = mapped_column(String(8))
     encoding: Mapped[str] = mapped_column(String(20), default="")
     delimiter: Mapped[str] = mapped_column(String(1), default="")

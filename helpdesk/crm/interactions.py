@@ -35,11 +35,13 @@ def add(
     next_step: str = "",
     next_at: datetime | None = None,
     key: str = "",
+    external_id: str | None = None,
 ) -> Interaction:
     """Add an entry to a customer's timeline.
 
-    direction: "in" when the customer came to us. at: when it was, now if not given. key: makes a form sent twice one entry. Raises
-    Invalid with every fault at once: an unknown kind, nothing said, a moment to come, a next step without a day or the reverse.
+    direction: "in" when the customer came to us. at: when it was, now if not given. key: makes a form sent twice one entry; external_id:
+    the entry's id in another system, which nothing else has. Raises Invalid with every fault at once: an unknown kind, nothing said, a
+    moment to come, a next step without a day or the reverse.
     """
     if key and (twin := _twin(contact, key)):
         return twin
@@ -79,7 +81,7 @@ def add(
         next_at=next_at,
         next_who_id=by.user_id if next_at is not None else None,
         duration_s=minutes * 60 if minutes is not None else None,
-        external_id=_stored(contact, key) if key else None,
+        external_id=_stored(contact, key) if key else external_id,
     )
     db.session().flush()
     record(InteractionAdded(contact.id, made.id, kind, by, organization_id=contact.organization_id))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from flask_babel import format_decimal
 
 from helpdesk.preferences import Preferences
 
@@ -25,6 +28,25 @@ def rates(said: str) -> dict[str, float]:
 def of_desk(said: Preferences) -> Mapping[str, float]:
     """Rates into the desk's currency, itself included. Orders in another one cannot be counted, and are told apart."""
     return {**rates(said.rates), said.currency: 1.0}
+
+
+def cents(said: str) -> int | None:
+    """A sum as people and programs write it, in minor units: 1250.5, "1 250,50", 1.250,50, -3, 12 €. None for what is none.
+
+    A lone sign before three digits ("1,250") may be either a thousand or a fraction: that is no answer.
+    """
+    plain = re.sub(r"[\s\u00a0\u202f'’€$£₽]|(?i:руб\.?|р\.$)", "", said)
+    if "," in plain and "." in plain:
+        thousands = min(plain.rfind(","), plain.rfind("."))
+        plain = plain.replace(plain[thousands], "")
+    if re.fullmatch(r"-?\d{1,11}([.,](\d{1,2}|\d{2}0{2,}))?", plain) is None:
+        return None
+    return int(Decimal(plain.replace(",", ".")) * 100)
+
+
+def shown(sum_cents: int) -> str:
+    """A sum in main units, for people."""
+    return str(format_decimal(Decimal(sum_cents) / 100, "#,##0.00"))
 
 
 def is_code(said: str) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -42,8 +40,8 @@ def add(
             faults[name] = _("Please fill this in.")
         elif len(words) > longest:
             faults[name] = _("Please shorten this to %(n)s characters.", n=longest)
-    cents = _cents(price)
-    if price.strip() and cents is None:
+    cents = money.cents(price)
+    if price.strip() and (cents is None or cents < 0):
         faults["price"] = _("Please give a price, such as 1250.50.")
     if cents is not None and not money.is_code(currency):
         faults["currency"] = _("A currency is three capital letters, such as EUR.")
@@ -83,14 +81,6 @@ def of(ids: Collection[int], *, limit: int = 8) -> list[CompetitorOffer]:
     """The newest offers to one person."""
     found = select(CompetitorOffer).where(CompetitorOffer.contact_id.in_(ids))
     return list(db.session().scalars(found.order_by(CompetitorOffer.at.desc(), CompetitorOffer.id.desc()).limit(limit)))
-
-
-def _cents(said: str) -> int | None:
-    """A price as typed in minor units, None for what is none."""
-    plain = re.sub(r"[\s\u00a0\u202f']", "", said)
-    if re.fullmatch(r"\d{1,11}([.,]\d{1,2})?", plain) is None:
-        return None
-    return int(Decimal(plain.replace(",", ".")) * 100)
 
 
 def _entry_key(offer: CompetitorOffer) -> str:

@@ -49,7 +49,11 @@ classify(
 )
 classify("competitor_offer", fact="currency", content="competitor what note", belongs="contact_id")
 classify(
-    "import_run", operational="shape encoding delimiter mapping mode match_on state error", content="name", secret="file_key", erase="kept"
+    "import_run",
+    operational="subject shape encoding delimiter mapping mode match_on state error",
+    content="name",
+    secret="file_key",
+    erase="kept",
 )
 classify("import_row", fact="outcome", personal="before after", content="reasons", belongs="contact_id")
 classify("segment", operational="name", content="conditions", erase="kept")

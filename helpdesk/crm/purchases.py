@@ -1,6 +1,7 @@
 """What customers buy, pay and give back, written down as it happens: the ledger from which their worth is computed.
 
-Sums are in minor units of the order's own currency. A payment is money that came in; money given back is a return, with its reason.
+Sums are in minor units of the order's own currency. A payment is money that came in; money given back is a return, with its reason. A
+`quiet` verb records nothing: its caller tells of many at once (an import).
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def order(
     status: str = "paid",
     external_id: str | None = None,
     by: Actor,
+    quiet: bool = False,
 ) -> Order:
     """Write down a purchase. Without a total it is the sum of the lines; a total may be lower (a discount), never higher than them.
 
@@ -97,13 +99,15 @@ def order(
         title=made.number, text=", ".join(f"{line.quantity} × {line.title}" for line in lines)[:1000], amount_cents=total,
         currency=currency,
     )  # fmt: skip
-    record(OrderChanged(contact.id, made.id, "order", by))
+    if not quiet:
+        record(OrderChanged(contact.id, made.id, "order", by))
     return made
 
 
 def pay(
-    to: Order, amount_cents: int, *, at: datetime | None = None, method: str = "", external_id: str | None = None, by: Actor
-) -> Payment:
+    to: Order, amount_cents: int, *, at: datetime | None = None, method: str = "", external_id: str | None = None, by: Actor,
+    quiet: bool = False,
+) -> Payment:  # fmt: skip
     """Note money that came in for an order.
 
     Raises Invalid for nothing, less than nothing, or more than is due; Conflict when it was noted already.
@@ -122,13 +126,14 @@ def pay(
     made = Payment(order_id=to.id, at=at or clock.now(), amount_cents=amount_cents, method=method.strip(), external_id=external_id)
     db.session().add(made)
     db.session().flush()
-    record(OrderChanged(to.contact_id, to.id, "payment", by))
+    if not quiet:
+        record(OrderChanged(to.contact_id, to.id, "payment", by))
     return made
 
 
 def take_back(
     of: Order, amount_cents: int, *, margin_cents: int | None = None, reason: str, note: str = "", at: datetime | None = None,
-    external_id: str | None = None, by: Actor,
+    external_id: str | None = None, by: Actor, quiet: bool = False,
 ) -> Return:  # fmt: skip
     """Note goods that came back, or money given back, with the reason. Without `margin_cents` the margin shrinks in proportion.
 
@@ -155,7 +160,8 @@ def take_back(
     db.session().flush()
     if amount_cents == left:
         of.status = "returned"
-    record(OrderChanged(of.contact_id, of.id, "return", by))
+    if not quiet:
+        record(OrderChanged(of.contact_id, of.id, "return", by))
     return made
 
 

@@ -27,8 +27,14 @@ DROPPED = ("spam", "mistake", "private")
 MOST_CANDIDATES = 12
 
 
-def note(address: addresses.Address, *, kind: str, text: str, by: Actor) -> Interaction | Unmatched:
-    """Write down a contact by whoever uses this address: with them if one person does, else for triage. Raises Invalid."""
+def note(
+    address: addresses.Address, *, kind: str, text: str, at: datetime | None = None, minutes: int | None = None,
+    external_id: str | None = None, by: Actor,
+) -> Interaction | Unmatched:  # fmt: skip
+    """Write down a contact by whoever uses this address: with them if one person does, else for triage.
+
+    external_id: its id in another system, under which it is written down once. Raises Invalid.
+    """
     text = text.strip()
     if kind not in interactions.KINDS:
         raise Invalid(fields={"kind": _("Choose what it was.")})
@@ -36,17 +42,37 @@ def note(address: addresses.Address, *, kind: str, text: str, by: Actor) -> Inte
         raise Invalid(fields={"text": _("Write down what was said.")})
     if len(text) > interactions.LONGEST:
         raise Invalid(fields={"text": _("Please shorten this to %(n)s characters.", n=interactions.LONGEST)})
+    if external_id is not None and (twin := written(external_id)) is not None:
+        return twin
     holders = identities.holding(address)
     people = {contacts.canonical(db.session().get_one(Contact, one.contact_id)) for one in holders}
     if len(people) == 1 and not any(one.shared for one in holders):
-        return interactions.add(people.pop(), kind, text=text, direction="in", by=by)
+        return interactions.add(people.pop(), kind, text=text, direction="in", at=at, minutes=minutes, external_id=external_id, by=by)
+    return wait(address, kind=kind, text=text, at=at, external_id=external_id, by=by)
+
+
+def wait(
+    address: addresses.Address, *, kind: str, text: str, at: datetime | None = None, external_id: str | None = None, by: Actor
+) -> Unmatched:
+    """Keep what came by an address until a colleague says whose it is; the same one (`external_id`) waits once."""
+    found = select(Unmatched).where(Unmatched.external_id == external_id)
+    if external_id is not None and (twin := db.session().scalar(found)) is not None:
+        return twin
     made = Unmatched(
-        at=clock.now(), kind=kind, address_kind=address.kind, address=address.value, why="several" if holders else "unknown", text=text,
-        candidates=candidates(address), user_id=by.user_id,
+        at=min(at or clock.now(), clock.now()), kind=kind, address_kind=address.kind, address=address.value,
+        why="several" if identities.holding(address) else "unknown", text=text, candidates=candidates(address), external_id=external_id,
+        user_id=by.user_id,
     )  # fmt: skip
     db.session().add(made)
     db.session().flush()
     return made
+
+
+def written(external_id: str) -> Interaction | Unmatched | None:
+    """What was written down under this id of another system: with a customer, or still waiting."""
+    session = db.session()
+    entry = session.scalar(select(Interaction).where(Interaction.external_id == external_id))
+    return entry or session.scalar(select(Unmatched).where(Unmatched.external_id == external_id))
 
 
 def candidates(address: addresses.Address) -> list[int]:
@@ -65,10 +91,13 @@ def waiting(*, after: tuple[datetime, int] | None = None, limit: int = 40) -> li
     return list(db.session().scalars(found.order_by(Unmatched.at, Unmatched.id).limit(limit + 1)))
 
 
-def choose(one: Unmatched, contact: Contact, *, remember: bool, by: Actor) -> Interaction:
-    """It was this customer: the entry is theirs, and the address too if `remember`. Raises Conflict when it was settled meanwhile."""
+def choose(one: Unmatched, contact: Contact, *, remember: bool, by: Actor) -> Interaction | None:
+    """It was this customer: the entry is theirs, and the address too if `remember`. Raises Conflict when it was settled meanwhile.
+
+    An order of a list has no entry: it comes when the list is taken in again, now that the address is known.
+    """
     _settle(one, "matched", contact.id, by)
-    if remember:
+    if remember or one.kind not in interactions.KINDS:
         address = addresses.Address(one.address_kind, one.address, one.address)
         holders = identities.holding(address)
         if not any(held.contact_id in contacts.group(contact.id) for held in holders):
@@ -95,8 +124,10 @@ def drop(one: Unmatched, reason: str, *, by: Actor) -> None:
     _settle(one, reason, None, by)
 
 
-def _entry(one: Unmatched, contact: Contact, by: Actor) -> Interaction:
-    entry = interactions.add(contact, one.kind, text=one.text, direction="in", at=one.at, by=by)
+def _entry(one: Unmatched, contact: Contact, by: Actor) -> Interaction | None:
+    if one.kind not in interactions.KINDS:
+        return None
+    entry = interactions.add(contact, one.kind, text=one.text, direction="in", at=one.at, external_id=one.external_id, by=by)
     entry.user_id = one.user_id
     return entry
 

@@ -53,7 +53,10 @@ def settle_unknown(unmatched_id: int) -> Response:
         match form.get("do"):
             case "choose":
                 contact = editable(forms.whole(form.get("contact", "")) or 0)
-                triage.choose(one, contact, remember=bool(form.get("remember")), by=by)
+                made = triage.choose(one, contact, remember=bool(form.get("remember")), by=by)
+                if made is None:
+                    flash(_("The address is theirs now. Take the list in again: the order comes with it."))
+                    return web.see(url_for("crm.unknown_callers"))
             case "new":
                 contact = triage.make(one, web.text("name", longest=200), by=by)
             case _:

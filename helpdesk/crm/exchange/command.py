@@ -1,9 +1,11 @@
-"""`helpdesk import contacts FILE`: customers from a file on the command line, with progress."""
+"""`helpdesk import contacts FILE` and `helpdesk import orders FILE`: lists taken in on the command line, with progress."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import select
@@ -11,30 +13,58 @@ from sqlalchemy import select
 from helpdesk import db
 from helpdesk.actor import Actor
 from helpdesk.crm.base_models import Import, ImportRow
-from helpdesk.crm.exchange import importing
+from helpdesk.crm.exchange import customers_in, importing
 from helpdesk.errors import HelpdeskError, Invalid
 
 BY = Actor("system", via="command")
 
 
-@click.command("contacts")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--mode", type=click.Choice(importing.MODES), default="both", show_default=True, help="Add new ones, update known ones, or both."
+_LIST: tuple[Callable[[Any], Any], ...] = (
+    click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
+    click.option(
+        "--mode", type=click.Choice(importing.MODES), default="both", show_default=True, help="Add new ones, update known ones, or both."
+    ),
+    click.option("--map", "given", multiple=True, metavar="COLUMN=FIELD", help="What a column means, where its name does not say it."),
+    click.option("--dry-run", is_flag=True, help="Count and name the faults; write nothing."),
+    click.option("--quiet", is_flag=True, help="Only the summary."),
 )
-@click.option("--match", "match_on", type=click.Choice(importing.MATCHES), default=None, help="How known customers are recognised.")
-@click.option("--map", "given", multiple=True, metavar="COLUMN=FIELD", help="What a column means, where its name does not say it.")
-@click.option("--dry-run", is_flag=True, help="Count and name the faults; write nothing.")
-@click.option("--quiet", is_flag=True, help="Only the summary.")
+
+
+def _of_a_list(command: Any) -> Any:
+    """What every command takes that takes in a list."""
+    for option in reversed(_LIST):
+        command = option(command)
+    return command
+
+
+@click.command("contacts")
+@_of_a_list
+@click.option(
+    "--match", "match_on", type=click.Choice(list(customers_in.MATCHES)), default=None, help="How known customers are recognised."
+)
 def import_contacts(file: Path, mode: str, match_on: str | None, given: tuple[str, ...], dry_run: bool, quiet: bool) -> None:
     """Take in customers from CSV, Excel or vCard. Run it again after a stop: what is in already stays as it is.
 
     Exit code 1 when rows were refused or the file could not be read to its end, 2 for a column or field that does not exist.
     """
+    _take_in("contacts", file, mode, match_on, given, dry_run, quiet)
+
+
+@click.command("orders")
+@_of_a_list
+def import_orders(file: Path, mode: str, given: tuple[str, ...], dry_run: bool, quiet: bool) -> None:
+    """Take in purchases from CSV or Excel: orders, their lines, payments and returns. Run it again: what is in already stays as it is.
+
+    Exit code 1 when rows were refused or the file could not be read to its end, 2 for a column or field that does not exist.
+    """
+    _take_in("orders", file, mode, None, given, dry_run, quiet)
+
+
+def _take_in(subject: str, file: Path, mode: str, match_on: str | None, given: tuple[str, ...], dry_run: bool, quiet: bool) -> None:
     from helpdesk.cli import desk
 
     with desk().app_context():
-        run_id = _prepared(file, mode, match_on, given, dry_run)
+        run_id = _prepared(subject, file, mode, match_on, given, dry_run)
         while not importing.run_for(run_id, by=BY, seconds=2.0):
             if not quiet:
                 with db.read() as session:
@@ -51,11 +81,11 @@ def import_contacts(file: Path, mode: str, match_on: str | None, given: tuple[st
     sys.exit(1 if run.refused or run.error else 0)
 
 
-def _prepared(file: Path, mode: str, match_on: str | None, given: tuple[str, ...], dry: bool) -> int:
+def _prepared(subject: str, file: Path, mode: str, match_on: str | None, given: tuple[str, ...], dry: bool) -> int:
     """The import, ready to run here: nothing is left to a worker."""
     try:
         with db.transaction(), file.open("rb") as content:
-            run = importing.accept(file.name, content, limit=2**32, by=BY)
+            run = importing.accept(file.name, content, limit=2**32, by=BY, subject=subject)
             header, mapping = importing.header_of(run), list(run.mapping)
             for pair in given:
                 column, _equals, field = pair.partition("=")

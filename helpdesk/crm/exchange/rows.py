@@ -1,6 +1,6 @@
 """One row of a file as a customer: read, checked, and compared with whom we know. Reads the database and changes nothing.
 
-A batch of rows costs a constant number of queries. `importing` writes what is planned here.
+A batch of rows costs a constant number of queries. `customers_in` writes what is planned here.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from helpdesk.auth import STAFF, User
 from helpdesk.crm import addresses, fields, words
 from helpdesk.crm.base_models import ImportRow
 from helpdesk.crm.editing import MOST_TAGS
+from helpdesk.crm.exchange.work import CREATE, REFUSED, UNCHANGED, UPDATE
 from helpdesk.crm.keys import name_key
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
 from helpdesk.errors import Invalid
 from helpdesk.preferences import preferences
 
-CREATE, UPDATE, UNCHANGED, REFUSED = "created", "updated", "same", "refused"
 _ADDRESSES = {"email": "email", "phone": "phone", "messenger": "messenger", "telegram": "messenger", "whatsapp": "messenger"}
 _LANGUAGES = {"en": "en", "english": "en", "английский": "en", "англ": "en", "ru": "ru", "russian": "ru", "русский": "ru", "рус": "ru"}
 

@@ -1,4 +1,5 @@
-"""The wizard that takes a file of customers in (upload, columns, preview, dry run, run, undo), and lists going out as files."""
+"""The wizard that takes a list of customers or purchases in (upload, columns, preview, dry run, run, undo), and lists going out as
+files."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from helpdesk import clock, db, files, web
 from helpdesk.catalog import ListExported
 from helpdesk.crm import forms, policy, queries, segments
 from helpdesk.crm.base_models import Import, ImportRow
-from helpdesk.crm.exchange import columns, exporting, importing, reading
+from helpdesk.crm.exchange import exporting, importing, reading
 from helpdesk.crm.views import bp
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import record
@@ -40,7 +41,9 @@ def upload_import() -> Response:
         if not given:
             raise Invalid(fields={"file": _("Choose a file.")})
         name, content = given[0].filename or "", cast(BinaryIO, given[0].stream)
-        made = importing.accept(name, content, limit=web.settings().max_upload_bytes, by=web.current_actor())
+        made = importing.accept(
+            name, content, limit=web.settings().max_upload_bytes, by=web.current_actor(), subject=request.form.get("subject", "contacts")
+        )
     except forms.REFUSALS as wrong:
         return _imports(wrong)
     return web.see(url_for("crm.show_import", run_id=made.id))
@@ -62,7 +65,7 @@ def configure_import(run_id: int) -> Response:
                 run, encoding=request.form.get("encoding", ""), delimiter=request.form.get("delimiter", "").replace("tab", "\t")
             )
         mapping = [request.form.get(f"column-{place}", "") for place in range(len(importing.header_of(run)))]
-        importing.configure(run, mapping=mapping, mode=request.form.get("mode", ""), match_on=request.form.get("match_on", ""))
+        importing.configure(run, mapping=mapping, mode=request.form.get("mode", ""), match_on=request.form.get("match_on", run.match_on))
         if request.form.get("then") in ("check", "run"):
             importing.start(run, by=web.current_actor(), dry=request.form["then"] == "check")
     except forms.REFUSALS as wrong:
@@ -168,7 +171,10 @@ def _run(run_id: int) -> Import:
 
 def _imports(wrong: Any = None) -> Response:
     rows = list(db.session().scalars(select(Import).order_by(Import.id.desc()).limit(40)))
-    return forms.page("crm/imports.html", wrong, rows=rows, names=queries.names({row.user_id for row in rows if row.user_id}))
+    return forms.page(
+        "crm/imports.html", wrong, rows=rows, names=queries.names({row.user_id for row in rows if row.user_id}),
+        subjects=[(name, subject.words) for name, subject in importing.SUBJECTS.items()],
+    )  # fmt: skip
 
 
 def _show(run: Import, wrong: Any = None) -> Response:
@@ -182,10 +188,12 @@ def _show(run: Import, wrong: Any = None) -> Response:
         values["faults"] = list(db.session().scalars(found.limit(SHOWN_FAULTS)))
     if web.htmx():
         return FlaskResponse(render_template("crm/_import_progress.html", **values))
+    holding = importing.holds(run)
     return forms.page(
         "crm/import.html",
         wrong,
-        targets=[("", _("leave out")), *columns.targets()],
+        targets=[("", _("leave out")), *holding.targets()],
+        matches=list(holding.matches.items()),
         encodings=[(name, name.upper()) for name in reading.ENCODINGS],
         **values,
     )

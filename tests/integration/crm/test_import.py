@@ -11,50 +11,14 @@ import pytest
 from sqlalchemy import func, inspect, select
 
 from helpdesk import db
-from helpdesk.actor import SYSTEM, Actor
+from helpdesk.actor import SYSTEM
 from helpdesk.crm import contacts, editing, fields
-from helpdesk.crm.base_models import Import, ImportRow
-from helpdesk.crm.exchange import columns, importing, reading
+from helpdesk.crm.exchange import columns, customers_in, importing, reading
 from helpdesk.crm.models import Contact, Identity, Interaction, Membership, Organization
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.preferences import prefer
 from tests.desks import TestDesk
-
-
-def takes_in(
-    desk: TestDesk, content: str | bytes, *, dry: bool = False, mode: str = "both", match_on: str = "", name: str = "list.csv"
-) -> int:
-    by = Actor("user", desk.people.ada)
-    raw = content.encode() if isinstance(content, str) else content
-    with db.transaction():
-        run = importing.accept(name, io.BytesIO(raw), limit=2**26, by=by)
-        importing.configure(run, mapping=run.mapping, mode=mode, match_on=match_on or run.match_on)
-        importing.start(run, by=by, dry=dry)
-    desk.work()
-    return run.id
-
-
-def takes_back(desk: TestDesk, run_id: int) -> Import:
-    with db.transaction() as session:
-        importing.undo(session.get_one(Import, run_id), by=SYSTEM)
-    desk.work()
-    return run_of(run_id)
-
-
-def run_of(run_id: int) -> Import:
-    with db.read() as session:
-        return session.get_one(Import, run_id)
-
-
-def counts(run_id: int) -> tuple[int, int, int, int]:
-    run = run_of(run_id)
-    return run.created, run.updated, run.unchanged, run.refused
-
-
-def reasons(run_id: int) -> dict[int, str]:
-    with db.read() as session:
-        rows = session.scalars(select(ImportRow).where(ImportRow.run_id == run_id, ImportRow.outcome == "refused"))
-        return {row.number: " ".join(row.reasons) for row in rows}
+from tests.integration.crm.lists import counts, reasons, run_of, takes_back, takes_in
 
 
 def base() -> dict[str, list[tuple[Any, ...]]]:
@@ -268,7 +232,7 @@ def test_the_desks_own_fields_are_filled_and_checked(desk: TestDesk) -> None:
 
 
 def test_an_import_that_dies_between_batches_goes_on_where_it_was(desk: TestDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "BATCH", 2)
+    monkeypatch.setattr(customers_in, "BATCH", 2)
     monkeypatch.setattr(importing, "STINT_S", 0.0)
     text = "Name,Email\n" + "".join(f"N{n},n{n}@list.example\n" for n in range(9))
     assert counts(takes_in(desk, text)) == (9, 0, 0, 0)
