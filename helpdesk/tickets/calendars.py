@@ -5,7 +5,7 @@ Queues without opening hours are always open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -18,14 +18,11 @@ from helpdesk.actor import Actor
 from helpdesk.catalog import QueueChanged, SettingsChanged
 from helpdesk.errors import Conflict, Invalid, Words
 from helpdesk.events import record
-from helpdesk.tickets.hours import Calendar, NeverOpen, Shift
+from helpdesk.tickets.hours import Calendar, NeverOpen, Spans, shifts, stored
 from helpdesk.tickets.models import Hours, HoursVersion, Queue, SlaClock
 
 MOST_SHIFTS = 6
 MOST_DAYS = 400
-
-#: A weekday's or a day's shifts as text: [["09:00", "13:00"], ["14:00", "18:00"]].
-Spans = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -117,12 +114,7 @@ def of(queue: Queue) -> Calendar | None:
 
 def calendar(version: HoursVersion) -> Calendar:
     """A stored version as the value that counts."""
-    return Calendar(
-        version.zone,
-        {int(day): _shifts(spans) for day, spans in version.weekly.items()},
-        frozenset(date.fromisoformat(day) for day in version.holidays),
-        {date.fromisoformat(day): _shifts(spans) for day, spans in version.special.items()},
-    )
+    return stored(version.zone, version.weekly, version.holidays, version.special)
 
 
 def later(hours: Calendar | None, start: datetime, seconds: float) -> datetime:
@@ -215,7 +207,7 @@ def checked(shape: Shape) -> None:
 
 def _sound(spans: Spans) -> bool:
     try:
-        return len(_shifts(spans)) <= MOST_SHIFTS
+        return len(shifts(spans)) <= MOST_SHIFTS
     except (ValueError, TypeError):
         return False
 
@@ -227,13 +219,9 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _shifts(spans: Spans) -> tuple[Shift, ...]:
-    return tuple(Shift(time.fromisoformat(start), time.fromisoformat("00:00" if end == "24:00" else end)) for start, end in spans)
-
-
 def _calendar_of(shape: Shape) -> Calendar:
-    weekly = {day: _shifts(spans) for day, spans in shape.weekly.items()}
-    return Calendar(shape.zone, weekly, frozenset(), {date.fromisoformat(day): _shifts(spans) for day, spans in shape.special.items()})
+    weekly = {day: shifts(spans) for day, spans in shape.weekly.items()}
+    return Calendar(shape.zone, weekly, frozenset(), {date.fromisoformat(day): shifts(spans) for day, spans in shape.special.items()})
 
 
 def _add_version(hours: Hours, shape: Shape) -> None:

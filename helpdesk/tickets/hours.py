@@ -40,6 +40,8 @@ class Shift:
             raise ValueError("a shift is read off the calendar's own wall clock: give times without a zone")
 
 
+#: A day's shifts as text: [["09:00", "13:00"], ["14:00", "18:00"]].
+Spans = Sequence[Sequence[str]]
 #: Monday is 0, as in `date.weekday()`.
 Week = Mapping[int, Sequence[Shift]]
 
@@ -143,6 +145,21 @@ class Calendar:
         for opens, _ in self.segments(at):
             return opens
         raise NeverOpen(f"this calendar has no opening hours left after {at:%Y-%m-%d}")
+
+
+def stored(zone: str, weekly: Mapping[str, Spans], holidays: Sequence[str], special: Mapping[str, Spans]) -> Calendar:
+    """A calendar from plain JSON, as versions of opening hours are stored: {"0": [["09:00", "18:00"]]}, ISO days."""
+    return Calendar(
+        zone,
+        {int(day): shifts(spans) for day, spans in weekly.items()},
+        frozenset(date.fromisoformat(day) for day in holidays),
+        {date.fromisoformat(day): shifts(spans) for day, spans in special.items()},
+    )
+
+
+def shifts(spans: Spans) -> tuple[Shift, ...]:
+    """Shifts from text; 24:00 is midnight. Raises ValueError or TypeError for what are none."""
+    return tuple(Shift(time.fromisoformat(start), time.fromisoformat("00:00" if end == "24:00" else end)) for start, end in spans)
 
 
 #: Open day and night.

@@ -15,7 +15,7 @@ from helpdesk.agents import people, queues, skills, steps
 from helpdesk.agents.admin.forms import REFUSALS, find, ids, levels, whole
 from helpdesk.agents.leading import dry_runs, recorded
 from helpdesk.agents.leading.models import DryRun
-from helpdesk.agents.leading.replay import Change, change_of
+from helpdesk.agents.leading.replay.week import Change, change_of
 from helpdesk.agents.leading.views import bp
 from helpdesk.agents.models import Skill
 from helpdesk.agents.ranking import BoostRules

@@ -20,9 +20,9 @@ from sqlalchemy import select
 
 from helpdesk import clock, db, live
 from helpdesk.actor import Actor
-from helpdesk.agents.leading import recorded, replay
+from helpdesk.agents.leading import recorded
 from helpdesk.agents.leading.models import DryRun
-from helpdesk.agents.leading.replay import Change
+from helpdesk.agents.leading.replay.week import Change, plain
 from helpdesk.auth import Principal
 from helpdesk.catalog import DryRunAsked
 from helpdesk.errors import Invalid
@@ -53,9 +53,7 @@ def ask(change: Change, begin: datetime, end: datetime, *, by: Actor) -> DryRun:
     if change == Change(change.queue):
         raise Invalid(_("Nothing is changed: alter something first, then try it."))
     assert by.user_id is not None
-    run = DryRun(
-        asked_by_id=by.user_id, asked_at=clock.now(), queue_id=change.queue, begins_at=begin, ends_at=end, change=replay.plain(change)
-    )
+    run = DryRun(asked_by_id=by.user_id, asked_at=clock.now(), queue_id=change.queue, begins_at=begin, ends_at=end, change=plain(change))
     db.session().add(run)
     db.session().flush()
     record(DryRunAsked(run.id, change.queue, by))
@@ -74,7 +72,7 @@ def replay_week(fact: DryRunAsked) -> Outside | None:
     if not week.work or not notes.present_h:
         _finish(run_id, Nothing("no_work" if not week.work else "no_presence"))
         return None
-    given = {"week": replay.plain(week), "change": run.change}
+    given = {"week": plain(week), "change": run.change}
     return Outside(
         call=lambda: outcome(given, lambda percent: _told(run_id, percent)) | {"notes": asdict(notes)},
         then=lambda result: _finish(run_id, result),

@@ -34,7 +34,7 @@ class ContactWish(Base):
 class DryRun(Base):
     """A changed rule tried on a recorded week. `state`: waiting, running, done, failed; `progress` in percent.
 
-    `change` is a `replay.Change` as JSON, `result` what `dry_runs` made of the replays; `error` says in words why there is none.
+    `change` is a `replay.week.Change` as JSON, `result` what `dry_runs` made of the replays; `error` says in words why there is none.
     """
 
     __tablename__ = "dry_run"

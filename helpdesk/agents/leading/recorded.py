@@ -6,21 +6,23 @@ Read from the work items, assignments and events; what cannot be known is filled
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from helpdesk import clock, db
-from helpdesk.agents import steps
-from helpdesk.agents.leading.replay import Agent, QueueRules, Week, Work
-from helpdesk.agents.models import AgentProfile, AgentSkill, Assignment, Presence, PresenceState, QueueMember, WorkItem
-from helpdesk.agents.ranking import BoostRules
+from helpdesk.agents import steps, sticky
+from helpdesk.agents.leading import behaviour
+from helpdesk.agents.leading.replay.week import Agent, QueueRules, Week, Work
+from helpdesk.agents.models import AgentProfile, AgentSkill, Assignment, QueueMember, WorkItem
+from helpdesk.agents.ranking import BoostRules, Channel
 from helpdesk.auth import STAFF, User
 from helpdesk.events import Event
 from helpdesk.preferences import preferences
+from helpdesk.tickets import calendars
 from helpdesk.tickets.models import Priority, Queue, Status, Ticket
 
 #: How many weeks back can be chosen.
@@ -35,7 +37,7 @@ Span = tuple[datetime, datetime]
 @dataclass(frozen=True)
 class Notes:
     """What the replay rests on: pieces of work; of those the ones whose handling time was filled in, and those given by hand; hours in
-    which agents were available, all together.
+    which agents were available, all together; offers that were answered, and of those declined and expired; wrap-ups that were recorded.
     """
 
     work: int
@@ -43,6 +45,10 @@ class Notes:
     by_hand: int
     agents: int
     present_h: float
+    answered: int = 0
+    declined: int = 0
+    expired: int = 0
+    wraps: int = 0
 
 
 def weeks(zone: str) -> list[tuple[date, datetime, datetime]]:
@@ -68,6 +74,8 @@ def boost_rules() -> BoostRules:
 
 
 def rules_of(queue: Queue) -> QueueRules:
+    """What routing asks of a queue now."""
+    version = calendars.version_of(queue)
     return QueueRules(
         steps.of(queue),
         float(queue.target_s),
@@ -75,23 +83,43 @@ def rules_of(queue: Queue) -> QueueRules:
         queue.tier,
         queue.prefers_proficiency,
         {channel: int(weight) for channel, weight in queue.weights.items()},
+        queue.acceptance,
+        float(queue.offer_s),
+        {} if queue.acceptance == "pull" else {str(channel): sticky.hold_s(queue, channel) for channel in Channel},
+        queue.wrap_up != "none",
+        None if version is None else {name: getattr(version, name) for name in ("zone", "weekly", "holidays", "special")},
     )
 
 
 def week(begin: datetime, end: datetime) -> tuple[Week, Notes]:
     """Everything that was recorded from `begin` to `end`, under the rules of now."""
     queues = {queue.id: rules_of(queue) for queue in db.session().scalars(select(Queue))}
-    agents = _agents(begin, end)
-    work, filled_in, by_hand = _work(begin, end, {agent.id for agent in agents})
-    present_s = sum(b - a for agent in agents for a, b in agent.available)
-    made = Week((end - begin).total_seconds(), queues, boost_rules(), agents, work)
-    return made, Notes(len(work), filled_in, by_hand, sum(bool(agent.available) for agent in agents), present_s / 3600)
+    offered = behaviour.offered(begin, end)
+    wraps = behaviour.wraps(begin, end)
+    agents = _agents(begin, end, offered)
+    work, filled_in, by_hand = _work(begin, end, {agent.id for agent in agents}, offered, wraps)
+    present_s = sum(b - a for agent in agents for a, b in spans(agent, (end - begin).total_seconds()))
+    served = behaviour.served({one.customer for one in work}, begin)
+    made = Week(
+        (end - begin).total_seconds(), queues, boost_rules(), agents, work, begin.timestamp(), float(preferences().exclusion_s), served,
+    )  # fmt: skip
+    said = [answer.how for answer in offered]
+    return made, Notes(
+        len(work), filled_in, by_hand, sum(bool(spans(agent, made.length_s)) for agent in agents), present_s / 3600,
+        len(said), said.count("declined"), said.count("expired"), len(wraps),
+    )  # fmt: skip
+
+
+def spans(agent: Agent, length_s: float) -> list[tuple[float, float]]:
+    """When an agent was available, as (from, to)."""
+    following = [*agent.states[1:], (length_s, "")]
+    return [(since, until) for (since, state), (until, _next) in zip(agent.states, following, strict=True) if state == "available"]
 
 
 # --- agents ----------------------------------------------------------------------------------------------------------------
 
 
-def _agents(begin: datetime, end: datetime) -> tuple[Agent, ...]:
+def _agents(begin: datetime, end: datetime, offered: Sequence[behaviour.Answered]) -> tuple[Agent, ...]:
     session = db.session()
     skills: dict[int, dict[str, int]] = {}
     for known in session.scalars(select(AgentSkill)):
@@ -102,7 +130,8 @@ def _agents(begin: datetime, end: datetime) -> tuple[Agent, ...]:
     rows = session.execute(
         select(User.id, AgentProfile).join(AgentProfile, AgentProfile.user_id == User.id).where(User.role.in_(STAFF)).order_by(User.id)
     ).all()
-    here = _presence([row.id for row in rows], begin, end)
+    here = behaviour.presence([row.id for row in rows], begin, end)
+    answers = behaviour.habits(offered)
     return tuple(
         Agent(
             row.id,
@@ -112,43 +141,12 @@ def _agents(begin: datetime, end: datetime) -> tuple[Agent, ...]:
             row.AgentProfile.live_capacity,
             {channel: int(cap) for channel, cap in row.AgentProfile.channel_caps.items()},
             {channel: int(weight) for channel, weight in row.AgentProfile.weights.items()},
-            tuple(((a - begin).total_seconds(), (b - begin).total_seconds()) for a, b in here.get(row.id, ())),
+            here[row.id].states,
+            answers.get(row.id, {}),
+            here[row.id].returns,
         )
         for row in rows
     )
-
-
-def _presence(users: Sequence[int], begin: datetime, end: datetime) -> dict[int, list[Span]]:
-    """When each of these people was available, from the history of their presence."""
-    session = db.session()
-    said: dict[int, list[tuple[datetime, str, str]]] = {}
-    changes = select(Event).where(Event.kind == "presence_changed", Event.at >= begin, Event.at < end, Event.user_id.in_(users))
-    for event in session.scalars(changes.order_by(Event.at, Event.id)):
-        said.setdefault(event.user_id or 0, []).append((event.at, str(event.data["old"]), str(event.data["new"])))
-    silent = [user for user in users if user not in said]
-    last = (
-        select(func.max(Event.id))
-        .where(Event.kind == "presence_changed", Event.at < begin, Event.user_id.in_(silent))
-        .group_by(Event.user_id)
-    )
-    before = {event.user_id: str(event.data["new"]) for event in session.scalars(select(Event).where(Event.id.in_(last)))}
-    for row in session.scalars(select(Presence).where(Presence.user_id.in_(silent), Presence.since < begin)):
-        before.setdefault(row.user_id, str(row.state) if row.expires_at > begin else str(PresenceState.OFFLINE))
-    return {user: _spans(said.get(user, []), before.get(user, ""), begin, end) for user in users}
-
-
-def _spans(changes: Sequence[tuple[datetime, str, str]], before: str, begin: datetime, end: datetime) -> list[Span]:
-    since = begin if (changes[0][1] if changes else before) == PresenceState.AVAILABLE else None
-    found: list[Span] = []
-    for at, _old, new in changes:
-        if new == PresenceState.AVAILABLE:
-            since = since or at
-        elif since is not None:
-            found.append((since, at))
-            since = None
-    if since is not None:
-        found.append((since, end))
-    return [span for span in found if span[0] < span[1]]
 
 
 # --- work ------------------------------------------------------------------------------------------------------------------
@@ -158,14 +156,20 @@ def _spans(changes: Sequence[tuple[datetime, str, str]], before: str, begin: dat
 class _Record:
     item: WorkItem
     priority: str
+    customer: int
     owned: list[tuple[datetime, datetime | None, int, str]]  # from, to, whose, how
 
 
-def _work(begin: datetime, end: datetime, agents: set[int]) -> tuple[tuple[Work, ...], int, int]:
+def _work(
+    begin: datetime, end: datetime, agents: set[int], offered: Sequence[behaviour.Answered], wraps: Mapping[int, float]
+) -> tuple[tuple[Work, ...], int, int]:
     """The week's work; how many handling times were filled in; how many pieces a person gave, or took, past routing."""
     records = _records(begin, end)
     rests = resting({record.item.ticket_id for record in records}, begin)
     rules = boost_rules()
+    answered: dict[int, list[tuple[int, str, float]]] = {}
+    for answer in offered:
+        answered.setdefault(answer.item, []).append((answer.agent, answer.how, answer.after_s))
     now = clock.now()
     found: list[Work] = []
     unknown: list[int] = []
@@ -183,9 +187,23 @@ def _work(begin: datetime, end: datetime, agents: set[int]) -> tuple[tuple[Work,
         by_hand += first is not None and first[3] not in ("offer", "automatic")
         value = float(item.boost.get("value_s", 0.0)) / rules.value_s if rules.value_s else 0.0
         waited = (first[0] - item.enqueued_at).total_seconds() if first is not None and begin <= first[0] < end else None
-        at = (item.enqueued_at - begin).total_seconds()
+        given = tuple(answered.get(item.id, ()))
         found.append(
-            Work(item.id, item.queue_id, item.channel, at, record.priority, min(1.0, value), busy, waited, held_by, item.emergency)
+            Work(
+                item.id,
+                item.queue_id,
+                item.channel,
+                (item.enqueued_at - begin).total_seconds(),
+                record.priority,
+                min(1.0, value),
+                busy,
+                waited,
+                held_by,
+                item.emergency,
+                record.customer,
+                wraps.get(item.id, 0.0),
+                given,
+            )
         )
     return _filled(found, unknown), len(unknown), by_hand
 
@@ -195,12 +213,12 @@ def _records(begin: datetime, end: datetime) -> list[_Record]:
     session = db.session()
     owned = select(Assignment.item_id).where(Assignment.started_at < end, or_(Assignment.ended_at.is_(None), Assignment.ended_at > begin))
     rows = session.execute(
-        select(WorkItem, Ticket.priority)
+        select(WorkItem, Ticket.priority, Ticket.requester_id)
         .join(Ticket, Ticket.id == WorkItem.ticket_id)
         .where(WorkItem.enqueued_at < end, or_(WorkItem.enqueued_at >= begin, WorkItem.id.in_(owned), WorkItem.state == "waiting"))
         .order_by(WorkItem.enqueued_at, WorkItem.id)
     ).all()
-    records = {row.WorkItem.id: _Record(row.WorkItem, str(row.priority), []) for row in rows}
+    records = {row.WorkItem.id: _Record(row.WorkItem, str(row.priority), row.requester_id, []) for row in rows}
     wanted = select(WorkItem.id).where(WorkItem.enqueued_at < end, or_(WorkItem.enqueued_at >= begin, WorkItem.id.in_(owned)))
     held = select(Assignment).where(Assignment.item_id.in_(wanted)).order_by(Assignment.started_at, Assignment.id)
     for assignment in session.scalars(held):
@@ -237,17 +255,22 @@ def busy_seconds(span: Span, without: Sequence[Span]) -> float:
 
 
 def _filled(work: list[Work], unknown: Sequence[int]) -> tuple[Work, ...]:
-    """Work that nobody has had takes as long as half of its queue's do; as half of all where its queue has none."""
-    by_queue: dict[int, list[float]] = {}
+    """Work that nobody has had takes as long as half of its queue's do, the finishing up too; as half of all where its queue has none."""
+    missing = set(unknown)
+    busy, wrapped = _usual(work, missing, lambda one: one.busy_s), _usual(work, missing, lambda one: one.wrap_s)
+    of_all = statistics.median([one.busy_s for number, one in enumerate(work) if number not in missing] or [UNKNOWN_S])
+    return tuple(
+        replace(one, busy_s=busy.get(one.queue, of_all), waited_s=None, held_by=None, wrap_s=wrapped.get(one.queue, 0.0))
+        if number in missing
+        else one
+        for number, one in enumerate(work)
+    )
+
+
+def _usual(work: Sequence[Work], without: set[int], seconds: Callable[[Work], float]) -> dict[int, float]:
+    """The median by queue."""
+    found: dict[int, list[float]] = {}
     for number, one in enumerate(work):
-        if number not in set(unknown):
-            by_queue.setdefault(one.queue, []).append(one.busy_s)
-    everything = [busy for some in by_queue.values() for busy in some]
-    usual: Mapping[int, float] = {queue: statistics.median(some) for queue, some in by_queue.items()}
-    of_all = statistics.median(everything) if everything else UNKNOWN_S
-    for number in unknown:
-        one = work[number]
-        work[number] = Work(
-            one.id, one.queue, one.channel, one.at, one.priority, one.value, usual.get(one.queue, of_all), None, None, one.emergency
-        )
-    return tuple(work)
+        if number not in without:
+            found.setdefault(one.queue, []).append(seconds(one))
+    return {queue: statistics.median(some) for queue, some in found.items()}

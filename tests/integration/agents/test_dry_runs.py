@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from helpdesk import clock, db, live
 from helpdesk.actor import Actor
+from helpdesk.agents import offers
 from helpdesk.agents.leading import recorded
 from helpdesk.agents.leading.models import DryRun
 from helpdesk.agents.models import AgentProfile, Presence, PresenceState, QueueMember
-from helpdesk.tickets import lifecycle
+from helpdesk.tickets import calendars, lifecycle, thread
 from helpdesk.tickets.models import Queue, Status, Ticket
 from tests import people
 from tests.desks import TestDesk
@@ -63,7 +64,7 @@ def test_what_was_recorded_is_read_as_it_was(desk: TestDesk, stopped: clock.Hand
     assert [(work.waited_s, work.busy_s) for work in week.work] == [(3600.0 * n, 3600.0) for n in range(4)]
     assert (notes.work, notes.filled_in, notes.by_hand, notes.agents, notes.present_h) == (4, 0, 0, 1, 4.0)
     bob = next(agent for agent in week.agents if agent.id == desk.people.bob)
-    assert bob.capacity == 1 and len(bob.available) == 1
+    assert bob.capacity == 1 and [state for _since, state in bob.states] == ["offline", "available"]
 
 
 def test_time_in_which_work_rests_weighs_on_nobody(desk: TestDesk, stopped: clock.Hand) -> None:
@@ -202,6 +203,84 @@ def test_presence_is_read_from_its_history_and_from_before_the_week(desk: TestDe
         _monday, begin, end = recorded.weeks("UTC")[0]
         agents = {agent.id: agent for agent in recorded.week(begin, end)[0].agents}
     hour = 3600.0
-    assert agents[company.bob].available == ((9 * hour, 11 * hour),)
-    assert agents[company.alice].available == ((0.0, 12 * hour),)
-    assert agents[company.eve].available == ()
+    assert agents[company.bob].states == ((0.0, "offline"), (9 * hour, "available"), (11 * hour, "away"))
+    assert agents[company.alice].states == ((0.0, "available"),)
+    assert agents[company.eve].states == ((0.0, "offline"),)
+
+
+def test_answers_to_offers_are_read_as_they_were(desk: TestDesk, stopped: clock.Hand) -> None:
+    company = desk.people
+    with db.transaction() as session:
+        session.get_one(Queue, company.support).acceptance = "offer"
+    arrives(company.alice)
+    ticket = people.writes(company.carol, inbox=company.mail)
+    desk.work()
+    stopped.move(seconds=8)
+    with db.transaction():
+        offers.decline(offers.open_offers(company.alice)[0], reason="busy", by=Actor("user", company.alice))
+    desk.work()
+    stopped.move(seconds=31)  # nobody else was there, so she was asked again at once, and did not look
+    desk.work()
+    stopped.move(seconds=4)
+    with db.transaction():
+        offers.accept(offers.open_offers(company.alice)[0], by=Actor("user", company.alice))
+    with db.transaction() as session:
+        lifecycle.solve(session.get_one(Ticket, ticket.id), by=Actor("user", company.alice))
+    desk.work()
+    with db.read():
+        _monday, begin, end = recorded.weeks("UTC")[0]
+        week, notes = recorded.week(begin, end + timedelta(seconds=1))
+    [work] = week.work
+    wanted = [("declined", 8.0), ("expired", 30.0), ("accepted", 4.0)]
+    assert [(how, after) for _who, how, after in work.answered] == wanted and work.customer == company.carol
+    alice = next(agent for agent in week.agents if agent.id == company.alice)
+    assert list(alice.answers["ticket"]) == wanted and (notes.answered, notes.declined, notes.expired) == (3, 1, 1)
+
+
+def test_not_responding_and_finishing_up_are_the_replay_s_own_and_how_long_they_took_is_kept(desk: TestDesk, stopped: clock.Hand) -> None:
+    company = desk.people
+    arrives(company.alice)
+    for state, seconds in ((PresenceState.NOT_RESPONDING, 50), (PresenceState.AVAILABLE, 600), (PresenceState.WRAP_UP, 60)):
+        stopped.move(minutes=1)
+        with db.transaction():
+            people.presence.set_presence(company.alice, state, by=Actor("system"))
+        stopped.move(seconds=seconds - 60)
+    with db.transaction():
+        people.presence.set_presence(company.alice, PresenceState.NOT_RESPONDING, by=Actor("system"))
+    stopped.move(minutes=1)
+    with db.transaction():
+        people.presence.set_presence(company.alice, PresenceState.AWAY, by=Actor("user", company.alice))
+    with db.read():
+        _monday, begin, end = recorded.weeks("UTC")[0]
+        alice = next(agent for agent in recorded.week(begin, end)[0].agents if agent.id == company.alice)
+    assert alice.returns == (50.0,) and [state for _since, state in alice.states] == ["offline", "available", "away"]
+
+
+def test_wrap_ups_hours_holds_and_who_served_whom_go_into_the_week(desk: TestDesk, stopped: clock.Hand) -> None:
+    company = desk.people
+    with db.transaction() as session:
+        queue = session.get_one(Queue, company.support)
+        queue.wrap_up, queue.wrap_up_s, queue.hold_s = "timed", 90, 120
+        made = calendars.add(calendars.Shape("Office", "UTC", {0: [["09:00", "17:00"]]}), by=Actor("user", company.ada))
+        queue.hours_id = made.id
+    arrives(company.bob)
+    ticket = people.writes(company.carol, inbox=company.mail)
+    desk.work()
+    stopped.move(minutes=5)
+    with db.transaction() as session:
+        thread.reply(session.get_one(Ticket, ticket.id), "Done.", by=Actor("user", company.bob), then=Status.SOLVED)
+    desk.work()
+    stopped.move(seconds=90)
+    desk.work()
+    with db.read():
+        _monday, begin, end = recorded.weeks("UTC")[0]
+        week, notes = recorded.week(begin, end)
+    rules = week.queues[company.support]
+    assert (week.work[0].wrap_s, notes.wraps) == (90.0, 1) and rules.wraps and rules.holds["ticket"] == 120
+    assert rules.calendar is not None and not rules.calendar.is_open(begin) and week.served == {}
+    stopped.move(days=7)
+    people.writes(company.carol, inbox=company.mail)
+    desk.work()
+    with db.read():
+        _monday, begin, end = recorded.weeks("UTC")[0]
+        assert recorded.week(begin, end + timedelta(seconds=1))[0].served == {company.carol: company.bob}
