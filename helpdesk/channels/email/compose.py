@@ -77,13 +77,14 @@ class Letter:
 def words(kind: OutgoingKind, language: str, subject: str = "", **values: Any) -> Words:
     """A mail's words in the reader's language. Needs the application's context; `subject` empty takes the kind's own."""
     with force_locale(language):
-        subject = subject or _subject(kind, values)
+        subject = subject or texts.subject(kind, values.get("number"))
         if kind is OutgoingKind.SURVEY:
             values["scores"] = _scores(values["question"])
-        draft = texts.own(kind, language) if kind in texts.KNOWN and values.get("number") and not values.get("again") else None
+        text_kind = texts.kind_of(kind, about_us=not values.get("number"), again=bool(values.get("again")))
+        draft = texts.own(text_kind, language) if text_kind is not None else None
         if draft is not None:
             question = values["question"].words if kind is OutgoingKind.SURVEY else ""
-            filled = {"ticket.number": str(values["number"]), "link": values["link"], "question": str(question)}
+            filled = {"ticket.number": str(values["number"] or ""), "link": values["link"], "question": str(question)}
             subject, text, html = texts.written(draft, language, filled, values.get("scores", []))
             return Words(_clean(subject)[:400], text, html)
         values = {**values, "language": language, "subject": subject, "paragraphs": paragraphs}
@@ -178,16 +179,6 @@ def _clean(text: str) -> str:
 def _name_boundaries(body: EmailMessage, header_id: str) -> None:
     for number, part in enumerate(part for part in body.walk() if part.is_multipart()):
         part.set_boundary(f"=_{hashlib.sha256(header_id.encode()).hexdigest()[:32]}_{number}")
-
-
-def _subject(kind: OutgoingKind, values: dict[str, Any]) -> str:
-    number = values.get("number", "")
-    sentences = {
-        OutgoingKind.RECEIPT: gettext("We have received your request [#%(number)s]", number=number),
-        OutgoingKind.SURVEY: gettext("How did we do? [#%(number)s]", number=number) if number else gettext("How is it with us?"),
-        OutgoingKind.TICKET_LINK: gettext("Your link to request [#%(number)s]", number=number),
-    }
-    return str(sentences[kind])
 
 
 def _scores(question: asking.Ask) -> list[tuple[int, str]]:

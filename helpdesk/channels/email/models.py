@@ -98,13 +98,24 @@ class OutgoingKind(enum.StrEnum):
     ADDRESS = "address"
 
 
+class TextKind(enum.StrEnum):
+    """Automatic mails whose words an administrator may write. Surveys ask about one request or about us as a whole, and once again."""
+
+    RECEIPT = "receipt"
+    SURVEY = "survey"
+    SURVEY_AGAIN = "survey_again"
+    RELATION = "relation"
+    RELATION_AGAIN = "relation_again"
+    TICKET_LINK = "ticket_link"
+
+
 class MailText(Base):
     """The words of one kind of automatic mail in one language, if they are not the desk's own; with placeholders."""
 
     __tablename__ = "mail_text"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[OutgoingKind] = mapped_column()
+    kind: Mapped[TextKind] = mapped_column()
     language: Mapped[str] = mapped_column(String(5))
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)

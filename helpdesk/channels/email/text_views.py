@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, flash, make_response, render_template, request
+from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from helpdesk import web
 from helpdesk.agents.admin import tabs
 from helpdesk.channels.email import texts
-from helpdesk.channels.email.models import OutgoingKind
-from helpdesk.channels.email.words import KIND
+from helpdesk.channels.email.models import TextKind
+from helpdesk.channels.email.words import TEXT
 from helpdesk.errors import Invalid, NotFound
 
 bp = Blueprint("mail_texts", __name__, url_prefix="/admin/mail/texts")
@@ -25,8 +26,8 @@ def _admins_only() -> None:
 @bp.get("")
 def listed() -> Response:
     """Every text, and whether it is the desk's or the administrator's."""
-    rows = [(kind, language, texts.own(kind, language) is not None) for kind in texts.KNOWN for language in texts.LANGUAGES]
-    return make_response(render_template("admin/mail_texts.html", here="admin", admin_tabs=tabs, rows=rows, KIND=KIND, names=NAMES))
+    rows = [(kind, language, texts.own(kind, language) is not None) for kind in TextKind for language in texts.LANGUAGES]
+    return make_response(render_template("admin/mail_texts.html", here="admin", admin_tabs=tabs, rows=rows, TEXT=TEXT, names=NAMES))
 
 
 @bp.get("/<kind>/<language>")
@@ -57,22 +58,20 @@ def reset(kind: str, language: str) -> Response:
     return web.see(f"/admin/mail/texts/{kind}/{language}")
 
 
-def _chosen(kind: str, language: str) -> OutgoingKind:
-    if language not in texts.LANGUAGES or kind not in list(texts.KNOWN):
+def _chosen(kind: str, language: str) -> TextKind:
+    if language not in texts.LANGUAGES or kind not in list(TextKind):
         raise NotFound
-    return OutgoingKind(kind)
+    return TextKind(kind)
 
 
-def _page(kind: OutgoingKind, language: str, draft: texts.Draft, wrong: Invalid | None = None) -> Response:
-    sample = {
-        "ticket.number": "1001",
-        "link": f"{web.settings().base_url}/t/…",
-        "question": _("How satisfied are you with our answer?"),
-    }
+def _page(kind: TextKind, language: str, draft: texts.Draft, wrong: Invalid | None = None) -> Response:
+    with force_locale(language):
+        question = _("How satisfied are you with our answer?")
+    sample = {"ticket.number": "1001", "link": f"{web.settings().base_url}/t/…", "question": question}
     shown = texts.filled(draft, sample) if wrong is None else None
     html = render_template(
-        "admin/mail_text.html", here="admin", admin_tabs=tabs, kind=kind, language=language, draft=draft, KIND=KIND, names=NAMES,
+        "admin/mail_text.html", here="admin", admin_tabs=tabs, kind=kind, language=language, draft=draft, TEXT=TEXT, names=NAMES,
         known=", ".join(f"{{{{ {name} }}}}" for name in texts.KNOWN[kind]), own=texts.own(kind, language) is not None,
-        errors=(wrong.fields or {}) if wrong is not None else {}, shown=shown,
+        asks=kind in texts.SURVEYS, errors=(wrong.fields or {}) if wrong is not None else {}, shown=shown,
     )  # fmt: skip
     return make_response(html, wrong.status if wrong is not None else 200)

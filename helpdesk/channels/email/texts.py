@@ -16,20 +16,21 @@ from sqlalchemy import delete, select
 from helpdesk import clock, db, placeholders
 from helpdesk.actor import Actor
 from helpdesk.catalog import SettingsChanged
-from helpdesk.channels.email.models import MailText, OutgoingKind
+from helpdesk.channels.email.models import MailText, OutgoingKind, TextKind
 from helpdesk.errors import Invalid, Words
 from helpdesk.events import record
 from helpdesk.preferences import preferences
 from helpdesk.tickets.words import paragraphs
 
 LANGUAGES = ("en", "ru")
+SURVEYS = (TextKind.SURVEY, TextKind.SURVEY_AGAIN, TextKind.RELATION, TextKind.RELATION_AGAIN)
+_ABOUT_US = (TextKind.RELATION, TextKind.RELATION_AGAIN)
 #: What each kind may say (never words of the mail that it answers), and what it must not leave out.
 KNOWN = {
-    OutgoingKind.RECEIPT: ("ticket.number", "link", "company"),
-    OutgoingKind.SURVEY: ("ticket.number", "link", "company", "question"),
-    OutgoingKind.TICKET_LINK: ("ticket.number", "link", "company"),
+    kind: (*(() if kind in _ABOUT_US else ("ticket.number",)), "link", "company", *(("question",) if kind in SURVEYS else ()))
+    for kind in TextKind
 }
-NEEDED = {OutgoingKind.RECEIPT: ("ticket.number",), OutgoingKind.SURVEY: ("link",), OutgoingKind.TICKET_LINK: ("link",)}
+NEEDED = {kind: ("ticket.number",) if kind is TextKind.RECEIPT else ("link",) for kind in TextKind}
 LONGEST_SUBJECT, LONGEST_BODY = 200, 5000
 
 
@@ -41,27 +42,43 @@ class Draft:
     body: str
 
 
-def own(kind: OutgoingKind, language: str) -> Draft | None:
+def kind_of(kind: OutgoingKind, *, about_us: bool = False, again: bool = False) -> TextKind | None:
+    """Whose words a mail has; None for mails whose words nobody may change."""
+    if kind is OutgoingKind.SURVEY:
+        first, second = _ABOUT_US if about_us else (TextKind.SURVEY, TextKind.SURVEY_AGAIN)
+        return second if again else first
+    return {OutgoingKind.RECEIPT: TextKind.RECEIPT, OutgoingKind.TICKET_LINK: TextKind.TICKET_LINK}.get(kind)
+
+
+def own(kind: TextKind, language: str) -> Draft | None:
     """The administrator's text; None where the desk's own words stand."""
     row = _row(kind, language)
     return Draft(row.subject, row.body) if row is not None else None
 
 
-def default(kind: OutgoingKind, language: str) -> Draft:
+def default(kind: TextKind, language: str) -> Draft:
     """The desk's own words, as a text with placeholders to begin from."""
-    number, link, company = "{{ ticket.number }}", "{{ link }}", "{{ company }}"
+    number = None if kind in _ABOUT_US else "{{ ticket.number }}"
+    mail = OutgoingKind.SURVEY if kind in SURVEYS else OutgoingKind(kind)
+    values: dict[str, object] = {"number": number, "link": "{{ link }}", "company": "{{ company }}"}
+    if kind in SURVEYS:
+        values |= {"question": {"words": "{{ question }}"}, "again": kind in (TextKind.SURVEY_AGAIN, TextKind.RELATION_AGAIN)}
     with force_locale(language):
-        subjects = {
-            OutgoingKind.RECEIPT: gettext("We have received your request [#%(number)s]", number=number),
-            OutgoingKind.SURVEY: gettext("How did we do? [#%(number)s]", number=number),
-            OutgoingKind.TICKET_LINK: gettext("Your link to request [#%(number)s]", number=number),
-        }
-        values = {"number": number, "link": link, "company": company, "question": {"words": "{{ question }}"}, "again": False}
-        body = render_template(f"mail/{kind}.txt", language=language, paragraphs=paragraphs, **values).strip()
-    return Draft(str(subjects[kind]), body)
+        body = render_template(f"mail/{mail}.txt", language=language, paragraphs=paragraphs, **values).strip()
+        return Draft(subject(mail, number), body)
 
 
-def save(kind: OutgoingKind, language: str, draft: Draft, *, by: Actor) -> MailText:
+def subject(kind: OutgoingKind, number: object) -> str:
+    """The desk's own subject of an automatic mail, in the current language. `number`: of the ticket it is about, if any."""
+    sentences = {
+        OutgoingKind.RECEIPT: gettext("We have received your request [#%(number)s]", number=number),
+        OutgoingKind.SURVEY: gettext("How did we do? [#%(number)s]", number=number) if number else gettext("How is it with us?"),
+        OutgoingKind.TICKET_LINK: gettext("Your link to request [#%(number)s]", number=number),
+    }
+    return str(sentences[kind])
+
+
+def save(kind: TextKind, language: str, draft: Draft, *, by: Actor) -> MailText:
     """Let this kind of mail say this. Raises Invalid, naming what is wrong with it."""
     made = checked(kind, draft)
     row = _row(kind, language) or MailText(kind=kind, language=language)
@@ -71,13 +88,13 @@ def save(kind: OutgoingKind, language: str, draft: Draft, *, by: Actor) -> MailT
     return row
 
 
-def reset(kind: OutgoingKind, language: str, *, by: Actor) -> None:
+def reset(kind: TextKind, language: str, *, by: Actor) -> None:
     """Back to the desk's own words."""
     db.session().execute(delete(MailText).where(MailText.kind == kind, MailText.language == language))
     record(SettingsChanged(by, what=f"mail_text:{kind}:{language}"))
 
 
-def checked(kind: OutgoingKind, draft: Draft) -> Draft:
+def checked(kind: TextKind, draft: Draft) -> Draft:
     """The text, tidied. Raises Invalid with every fault at once."""
     subject, body = " ".join(draft.subject.split()), draft.body.replace("\r\n", "\n").replace("\x00", "").strip()
     faults: dict[str, Words] = {}
@@ -112,5 +129,5 @@ def written(draft: Draft, language: str, values: dict[str, str], scores: list[tu
     return subject, text, html
 
 
-def _row(kind: OutgoingKind, language: str) -> MailText | None:
+def _row(kind: TextKind, language: str) -> MailText | None:
     return db.session().scalar(select(MailText).where(MailText.kind == kind, MailText.language == language))

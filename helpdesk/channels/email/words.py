@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
-from helpdesk.channels.email.models import ArrivalState, OutgoingKind, OutgoingState
+from helpdesk.channels.email.models import ArrivalState, OutgoingKind, OutgoingState, TextKind
 
 ARRIVAL = {
     ArrivalState.STORED: _("Being read"),
@@ -35,6 +35,14 @@ KIND = {
     OutgoingKind.SIGN_IN: _("Link to sign in"),
     OutgoingKind.CLAIM: _("Question about another address"),
     OutgoingKind.ADDRESS: _("Customer's own addresses"),
+}
+TEXT = {
+    TextKind.RECEIPT: _("Receipt"),
+    TextKind.SURVEY: _("Survey about a request"),
+    TextKind.SURVEY_AGAIN: _("Survey about a request, asked again"),
+    TextKind.RELATION: _("Survey about us as a whole"),
+    TextKind.RELATION_AGAIN: _("Survey about us as a whole, asked again"),
+    TextKind.TICKET_LINK: _("Link to a ticket"),
 }
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from helpdesk import clock, db
-from helpdesk.actor import SYSTEM
+from helpdesk.actor import SYSTEM, Actor
 from helpdesk.channels.email import texts
-from helpdesk.channels.email.models import OutgoingKind
-from helpdesk.tickets.models import Status
+from helpdesk.channels.email.models import TextKind
+from helpdesk.crm import asking
+from helpdesk.crm.asking import Shape
+from helpdesk.crm.models import Contact
+from helpdesk.tickets import lifecycle, surveys
+from helpdesk.tickets.models import Status, Ticket
+from tests import people
 from tests.desks import TestDesk
 from tests.integration.email.conftest import MailDoor, Sink, both_engines, letter, opened_by_mail, outbox, replies
 
@@ -29,14 +35,14 @@ def send(client: FlaskClient, path: str, **fields: str):  # type: ignore[no-unty
     return client.post(path, data={"csrf_token": token[1], **fields})
 
 
-def write(kind: OutgoingKind, language: str, subject: str, body: str) -> None:
+def write(kind: TextKind, language: str, subject: str, body: str) -> None:
     with db.transaction():
         texts.save(kind, language, texts.Draft(subject, body), by=SYSTEM)
 
 
 @both_engines
 def test_a_receipt_says_what_the_administrator_wrote_in_its_language_only(desk: TestDesk, door: MailDoor, sink: Sink) -> None:
-    write(OutgoingKind.RECEIPT, "en", "Got it, {{ ticket.number }}", "Hi <b>,\n\nlook: {{ link }}\n\n{{ company }}")
+    write(TextKind.RECEIPT, "en", "Got it, {{ ticket.number }}", "Hi <b>,\n\nlook: {{ link }}\n\n{{ company }}")
     ticket = opened_by_mail(desk, door)
     opened_by_mail(desk, door, letter("Где мой заказ?", subject="Заказ", sender="oleg@klient.example"))
     english, russian = outbox("receipt")
@@ -46,7 +52,7 @@ def test_a_receipt_says_what_the_administrator_wrote_in_its_language_only(desk: 
 
 
 def test_a_survey_keeps_the_answers_to_click(desk: TestDesk, door: MailDoor, sink: Sink, stopped: clock.Hand) -> None:
-    write(OutgoingKind.SURVEY, "en", "Well?", "{{ question }} {{ link }}")
+    write(TextKind.SURVEY, "en", "Well?", "{{ question }} {{ link }}")
     replies(desk, opened_by_mail(desk, door), then=Status.SOLVED)
     stopped.move(hours=2)
     desk.work()
@@ -54,8 +60,40 @@ def test_a_survey_keeps_the_answers_to_click(desk: TestDesk, door: MailDoor, sin
     assert row.subject == "Well?" and "?score=5" in row.body_html and "/rate/" in row.body_text
 
 
-@pytest.mark.parametrize(("kind", "language"), [(kind, language) for kind in texts.KNOWN for language in texts.LANGUAGES])
-def test_the_desk_s_own_words_are_a_sound_text_to_begin_from(desk: TestDesk, kind: OutgoingKind, language: str) -> None:
+def test_each_survey_says_what_was_written_for_it_also_when_it_asks_again_or_about_us_as_a_whole(
+    desk: TestDesk, stopped: clock.Hand
+) -> None:
+    for kind in texts.SURVEYS:
+        write(kind, "en", f"{kind}?", "{{ question }} {{ link }} {{ company }}")
+    with db.transaction() as session:
+        asking.add(Shape("After", delay_min=0, remind_days=3, questions=[("csat", "", "")]), by=SYSTEM)
+        asking.add(Shape("Whole", occasion="periodic", remind_days=3, questions=[("nps", "", "")], every_days=90), by=SYSTEM)
+        carol = session.get_one(Contact, desk.people.carol)
+        carol.created_at = carol.last_at = clock.now() - timedelta(days=31)
+    ask_round(desk)
+    stopped.move(days=3)
+    ask_round(desk)
+    stopped.move(days=60)
+    ticket = people.writes(desk.people.carol, inbox=desk.people.mail)
+    with db.transaction() as session:
+        lifecycle.solve(session.get_one(Ticket, ticket.id), by=Actor("user", desk.people.alice))
+    desk.work()
+    stopped.move(days=3)
+    ask_round(desk)
+    mails = [row for row in outbox("survey") if row.recipient == "carol@customer.example"]
+    assert [row.subject for row in mails] == ["relation?", "relation_again?", "survey?", "survey_again?"]
+    assert "How likely" in mails[1].body_text and "?score=10" in mails[1].body_html and "/rate/" in mails[3].body_text
+    assert all("ask again" not in row.body_text for row in mails)
+
+
+def ask_round(desk: TestDesk) -> None:
+    with desk.app.app_context(), db.transaction():
+        surveys.round_of_questions()
+    desk.work()
+
+
+@pytest.mark.parametrize(("kind", "language"), [(kind, language) for kind in TextKind for language in texts.LANGUAGES])
+def test_the_desk_s_own_words_are_a_sound_text_to_begin_from(desk: TestDesk, kind: TextKind, language: str) -> None:
     with desk.app.test_request_context(), db.read():
         draft = texts.default(kind, language)
         assert texts.checked(kind, draft) == draft and ("Здравствуйте" in draft.body) is (language == "ru")
@@ -97,5 +135,10 @@ def test_supervisors_may_not_and_what_is_no_such_text_is_not_found(desk: TestDes
         == send(dana, PATH, subject="x", body="y").status_code
         == 404
     )
-    for path in ("/admin/mail/texts/reply/en", "/admin/mail/texts/receipt/de", "/admin/mail/texts/sign_in/en"):
+    for path in (
+        "/admin/mail/texts/reply/en",
+        "/admin/mail/texts/claim/en",
+        "/admin/mail/texts/receipt/de",
+        "/admin/mail/texts/sign_in/en",
+    ):
         assert ada.get(path).status_code == 404
