@@ -48,9 +48,11 @@ def queue_name(queue: Queue) -> str:
     return queue.name_ru if str(get_locale() or "")[:2] == "ru" and queue.name_ru else queue.name
 
 
-def queue_open(queue: Queue) -> bool:
-    """Whether the queue's opening hours run now; its clocks stand still otherwise."""
-    return calendars.is_open(queue)
+def closed_before(queue: Queue | None, ticket: Ticket) -> calendars.Closed | None:
+    """The closed hours in which a ticket's clock stands still: those of now, or the next to come."""
+    if queue is None or ticket.next_due_at is None or ticket.due_paused:
+        return None
+    return calendars.closed_before(queue, ticket.next_due_at)
 
 
 def wrap_up_codes() -> list[tuple[int, str]]:
@@ -95,7 +97,7 @@ TEMPLATE_WORDS: dict[str, Any] = {
     "ACCEPTANCE": ACCEPTANCE,
     "WRAP_UP": WRAP_UP,
     "queue_name": queue_name,
-    "queue_open": queue_open,
+    "closed_before": closed_before,
     "wrap_up_codes": wrap_up_codes,
     "my_wrap_ups": my_wrap_ups,
     "is_emergency": emergencies.is_one,

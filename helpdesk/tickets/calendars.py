@@ -23,6 +23,8 @@ from helpdesk.tickets.models import Hours, HoursVersion, Queue, SlaClock
 
 MOST_SHIFTS = 6
 MOST_DAYS = 400
+#: When hours open again that have ended for good: an epoch second beyond every screen's life.
+NEVER = 4102444800.0
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,14 @@ def newest(hours_id: int) -> HoursVersion:
 
 
 def of(queue: Queue) -> Calendar | None:
-    """The queue's calendar now; None: always open."""
+    """The queue's calendar now; None: always open. Built once per transaction."""
     version = version_of(queue)
-    return None if version is None else calendar(version)
+    if version is None:
+        return None
+    notes: dict[int, Calendar] = db.unit().notes.setdefault("calendars", {})
+    if version.id not in notes:
+        notes[version.id] = calendar(version)
+    return notes[version.id]
 
 
 def calendar(version: HoursVersion) -> Calendar:
@@ -147,6 +154,31 @@ def opens_at(queue: Queue, at: datetime | None = None) -> datetime | None:
         return hours.next_opening(moment)
     except NeverOpen:
         return None
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A stretch in which a queue is closed, epoch seconds, and how many open seconds are left to a deadline meanwhile."""
+
+    start: float
+    end: float
+    left: float
+    now: bool
+
+
+def closed_before(queue: Queue, due: datetime) -> Closed | None:
+    """The closed stretch that runs now, or else the first to come before `due`: the clock stands still in it."""
+    hours, now = of(queue), clock.now()
+    if hours is None:
+        return None
+    start = now
+    for opens, closes in hours.segments(now):
+        if opens > start:
+            return Closed(start.timestamp(), opens.timestamp(), hours.between(start, due), start == now)
+        start = closes
+        if start >= due:
+            return None
+    return Closed(start.timestamp(), NEVER, hours.between(start, due), start == now)
 
 
 def coming(shape: Shape, *, days: int = 14) -> list[tuple[date, list[tuple[datetime, datetime]]]]:

@@ -156,6 +156,15 @@ def test_a_paused_badge_stands_still(stage: Stage, page: Any) -> None:
     assert page.get_attribute(".sla", "class") == "sla paused"
 
 
+def test_a_badge_stands_still_from_closing_time_on_and_runs_again_when_the_queue_opens(stage: Stage, page: Any) -> None:
+    now = time.time()
+    page.goto(stage.page("/", f'<sla-timer due="{int(now) + 500}" window="3600" data-closed="{now + 2} {now + 5} 4800"></sla-timer>'))
+    page.wait_for_selector(".sla.warn", timeout=3000)
+    page.wait_for_selector(".sla.paused", timeout=4000)
+    assert page.inner_text(".sla") == "1h\u202f20m"
+    page.wait_for_selector(".sla.warn", timeout=5000)
+
+
 # ---- keys
 
 
@@ -469,6 +478,24 @@ def test_an_offer_counts_down_and_leaves_when_its_time_is_over(stage: Stage, pag
     within(3, lambda: stage.sent("POST", "/accept"))
     page.wait_for_selector("[data-offer]", state="detached", timeout=5000)
     assert page.title() == "Page"
+
+
+def test_a_wrap_up_counts_down_by_the_same_clock_and_calls_nobody(stage: Stage, page: Any) -> None:
+    page.add_init_script("window.tones = 0; OscillatorNode.prototype.start = () => { window.tones += 1; };")
+    live_workspace(stage, page, 7)
+    page.mouse.click(5, 5)  # sounds may be made from now on
+    title = page.title()
+    card = f"""<article class="offer wrap" data-ends="{time.time() + 61.5}" data-total="90">
+        <h2>Wrap-up</h2><span data-left></span><progress></progress><button>Done</button></article>"""
+    stage.push("offer", 1, html={"en": card, "ru": card})
+    for left in ("1:01 left", "1:00 left"):
+        page.wait_for_selector(f"[data-ends] [data-left]:text-is('{left}')", timeout=5000)
+    assert page.locator("[data-ends] progress").evaluate("bar => bar.max === 90 && bar.value > 58 && bar.value <= 61")
+    assert page.title() == title and page.evaluate("window.tones") == 0
+    over = card.replace(card.split('"')[3], str(time.time() - 1))
+    stage.push("offer", 2, html={"en": over, "ru": over})
+    page.wait_for_selector("[data-ends] [data-left]:text-is('0:00 left')", timeout=5000)
+    assert page.locator("[data-ends] button").is_visible(), "it stays until the server says otherwise"
 
 
 def test_without_a_socket_the_page_polls_and_says_how_old_its_data_are(stage: Stage, page: Any) -> None:

@@ -9,11 +9,13 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.agents import offers
+from helpdesk.agents import offers, routing
 from helpdesk.agents.models import Offer, Presence, WorkItem
 from helpdesk.catalog import QueueChanged
 from helpdesk.events import record
 from helpdesk.tickets.models import Queue, Ticket
+from tests import people
+from tests.desks import TestDesk
 
 
 def owner(ticket: Ticket) -> int | None:
@@ -46,3 +48,14 @@ def stays(stopped: clock.Hand, *users: int, minutes: float) -> None:
     with db.transaction() as session:
         for user in users:
             session.get_one(Presence, user).expires_at = clock.now() + timedelta(seconds=45)
+
+
+def talks(desk: TestDesk, contact: int, channel: str, subject: str = "Talk") -> Ticket:
+    """A customer wants to talk now: a ticket, and in the same transaction its chat or call."""
+    with db.transaction() as session:
+        place = session.get_one(people.Inbox, desk.people.portal)
+        incoming = people.intake.Incoming(session.get_one(people.Contact, contact), "Hello?", place.channel, subject=subject)
+        ticket, _message = people.intake.receive(incoming, place, by=Actor("contact", contact))
+        routing.wait_for(ticket, channel, by=Actor("contact", contact))
+    desk.work()
+    return ticket

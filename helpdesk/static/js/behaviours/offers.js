@@ -2,9 +2,13 @@
 // count down on server time; a short sound and the page's title call for somebody who looks elsewhere, unless the page says
 // <body data-mute> (no sound) or <body data-quiet> (neither). [data-left-said] tells screen readers the time left now and then.
 // <button data-try-sound> plays it. Accept and decline are plain forms: all of this only draws attention.
+//
+// What is to be wrapped up, <article class="offer" data-ends="epoch" data-total="60">, counts down by the same clock, but calls nobody:
+// no sound, no title, and at its end it stays until the server draws the bar anew.
 
 import { onPage } from '../lib/page.js';
-import { text } from '../lib/texts.js';
+import { language, text } from '../lib/texts.js';
+import { duration } from '../lib/time-text.js';
 import { serverNow } from './ticker.js';
 import { toast } from './toasts.js';
 
@@ -15,36 +19,50 @@ const called = new Set();  // an offer drawn anew is no new offer
 const SAID = [20, 10, 5];  // a screen reader hears the time left then, not each second
 
 onPage('[data-offer]', (offer) => {
-  const timer = setInterval(() => tick(offer, timer), 250);
-  tick(offer, timer);
+  countDown(offer, Number(offer.dataset.expires), (left) => text('secondsLeft', { n: Math.ceil(left) }), () => {
+    offer.remove();
+    toast({ text: text('expired'), seconds: 5 });
+  }, showTitle);
   if (!called.has(offer.dataset.offer) && !('quiet' in document.body.dataset) && !('mute' in document.body.dataset)) beep();
   called.add(offer.dataset.offer);
   showTitle();
 });
 
-function tick(offer, timer) {
-  if (!offer.isConnected) {
+onPage('[data-ends]', (wrap) => {
+  countDown(wrap, Number(wrap.dataset.ends), (left) => text('left', { time: duration(Math.ceil(left), language()) }));
+});
+
+/** Draw the time left until `ends` (epoch seconds) four times a second, as `words(left)`; `over` when it has come, `gone` when it is off the page. */
+function countDown(card, ends, words, over = () => {}, gone = () => {}) {
+  const timer = setInterval(tick, 250);
+  tick();
+
+  function tick() {
+    if (!card.isConnected) {
+      clearInterval(timer);
+      gone();
+      return;
+    }
+    const left = Math.max(0, ends - serverNow());
+    draw(card, left, words(left));
+    if (left > 0) return;
     clearInterval(timer);
-    showTitle();
-    return;
+    over();
+    gone();
   }
-  const left = Math.max(0, Number(offer.dataset.expires) - serverNow());
-  const bar = offer.querySelector('progress');
+}
+
+function draw(card, left, words) {
+  const bar = card.querySelector('progress');
   if (bar) {
-    bar.max = Number(offer.dataset.total) || 30;
+    bar.max = Number(card.dataset.total) || 30;
     bar.value = left;
   }
-  offer.classList.toggle('late', left <= LATE);
-  const words = offer.querySelector('[data-left]');
-  const seconds = text('secondsLeft', { n: Math.ceil(left) });
-  if (words && words.textContent !== seconds) words.textContent = seconds;
-  const said = offer.querySelector('[data-left-said]');
-  if (said && SAID.includes(Math.ceil(left)) && said.textContent !== seconds) said.textContent = seconds;
-  if (left > 0) return;
-  clearInterval(timer);
-  offer.remove();
-  toast({ text: text('expired'), seconds: 5 });
-  showTitle();
+  card.classList.toggle('late', left <= LATE);
+  const shown = card.querySelector('[data-left]');
+  if (shown && shown.textContent !== words) shown.textContent = words;
+  const said = card.querySelector('[data-left-said]');
+  if (said && SAID.includes(Math.ceil(left)) && said.textContent !== words) said.textContent = words;
 }
 
 function showTitle() {

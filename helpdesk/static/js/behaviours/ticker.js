@@ -33,13 +33,16 @@ class Ticking extends HTMLElement {
 }
 
 class SlaTimer extends Ticking {
-  static observedAttributes = ['due', 'window', 'data-paused'];
+  static observedAttributes = ['due', 'window', 'data-paused', 'data-closed'];
 
   tick() {
     if (!this.hasAttribute('due')) return;
-    const paused = this.hasAttribute('data-paused');
-    // While the clock stands still, data-paused says how much was left.
-    const left = Math.trunc(paused && this.dataset.paused ? Number(this.dataset.paused) : Number(this.getAttribute('due')) - serverNow());
+    // While the clock stands still, data-paused says how much was left, or the third part of data-closed="from until left".
+    const [from, until, open] = (this.dataset.closed ?? '').split(' ').map(Number);
+    const closed = from <= serverNow() && serverNow() < until;
+    const paused = closed || this.hasAttribute('data-paused');
+    const stood = closed ? open : this.dataset.paused;
+    const left = Math.trunc(paused && stood !== '' ? Number(stood) : Number(this.getAttribute('due')) - serverNow());
     const state = slaState(left, Number(this.getAttribute('window')) || 3600, paused);
     const words = slaText(left, language());
     const badge = this.firstElementChild ?? this.appendChild(document.createElement('span'));
