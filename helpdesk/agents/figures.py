@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, exists, func, select
+from sqlalchemy import ColumnElement, Engine, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from helpdesk import clock, db
@@ -147,12 +147,12 @@ class Board:
 # --- one snapshot --------------------------------------------------------------------------------------------------------
 
 _guard = threading.Lock()
-_kept: dict[tuple[str, int | None], tuple[float, datetime, Board]] = {}
+_kept: dict[tuple[Engine, int | None], tuple[float, datetime, Board]] = {}
 
 
 def board(queue_id: int | None, *, zone: str) -> Board:
     """The board of a queue (None: all of them), computed at most once a second in this process."""
-    key = (str(db.engine().url), queue_id)
+    key = (db.engine(), queue_id)
     with _guard:
         found = _kept.get(key)
         if (

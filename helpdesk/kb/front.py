@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from helpdesk import db
 from helpdesk.auth import Principal
@@ -32,14 +32,14 @@ class Front:
     useful: list[Card]
 
 
-_Key = tuple[str, int, str, frozenset[str]]
+_Key = tuple[Engine, int, str, frozenset[str]]
 _kept: dict[_Key, tuple[float, Front]] = {}
 
 
 def front(who: Principal, language: str) -> Front:
     """The start pages' part for this reader, at most a minute old where it only counts what was helpful."""
     revision = db.session().scalar(select(KbState.revision).where(KbState.id == 1)) or 0
-    key = (str(db.engine().url), revision, language, policy.terms(who))
+    key = (db.engine(), revision, language, policy.terms(who))
     known = _kept.get(key)
     if known is not None and time.monotonic() - known[0] < KEPT_S:
         return known[1]

@@ -14,7 +14,7 @@ from helpdesk.config import Settings
 from helpdesk.demo import seed
 from tests.desks import Template
 
-TICKETS = 45
+TICKETS = 80
 
 
 @dataclass
