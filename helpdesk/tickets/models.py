@@ -223,8 +223,8 @@ def unsolved() -> ColumnElement[bool]:
 class Message(Base):
     """One message. Append-only. `html` is sanitised, `text` its words, `quote` what folds below it.
 
-    `sender_checks`: what is known of who sent it: {"verdict": proven | unproven | failed, "spf", "dkim", "dmarc", "by", "signed"}; empty where
-    no mail brought it.
+    `sender_checks`: what is known of who sent it: {"verdict": proven | unproven | failed, "spf", "dkim", "dmarc", "by", "signed"};
+    empty where no mail brought it.
     """
 
     __tablename__ = "message"
