@@ -13,7 +13,7 @@ from helpdesk.agents import answering, customers, explaining, lists, notificatio
 from helpdesk.agents import queries as agents_queries
 from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role, User
-from helpdesk.crm import contacts, profile, timeline
+from helpdesk.crm import access, contacts, profile, timeline
 from helpdesk.crm import policy as crm_policy
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.kb import search
@@ -182,6 +182,7 @@ def customer(contact: Contact) -> dict[str, Any]:
     """The card beside the thread: who, how to reach them, how they feel, what else they asked."""
     session = db.session()
     contact, ids = contacts.canonical(contact), contacts.group(contact.id)
+    access.noted([contact.id], "viewed", via="card")
     seen = (Ticket.requester_id.in_(ids), policy.visible(web.principal()))
     recent = select(Ticket).where(*seen).order_by(Ticket.last_message_at.desc()).limit(6)
     open_ones = select(Ticket).where(*seen, unsolved())

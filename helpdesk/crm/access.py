@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 
 from helpdesk import clock, db, web
 from helpdesk.crm.privacy_models import ProfileAccess
@@ -17,18 +17,24 @@ from helpdesk.privacy import Retention, retain
 STILL = timedelta(minutes=10)
 
 
-def noted(contact_id: int, what: str, *, via: str = "page") -> None:
-    """Remember, once the answer has gone, that whoever asks saw (viewed) or took (exported) this profile."""
+def noted(contacts: Collection[int], what: str, *, via: str = "page") -> None:
+    """Remember, once the answer has gone, that whoever asks saw (viewed) or took (exported) these profiles.
+
+    via: page, card (beside a thread) or api. A page of a list is one statement, however many it shows.
+    """
     user_id = web.principal().user_id
-    if web.principal().staff:
-        web.later(partial(_write, contact_id, user_id, what, via))
+    if web.principal().staff and contacts:
+        web.later(partial(_write, frozenset(contacts), user_id, what, via))
 
 
-def _write(contact_id: int, user_id: int | None, what: str, via: str) -> None:
-    same = (ProfileAccess.contact_id == contact_id, ProfileAccess.user_id == user_id, ProfileAccess.what == what)
-    lately = select(ProfileAccess.id).where(*same, ProfileAccess.at > clock.now() - STILL).limit(1)
-    if what != "viewed" or db.session().scalar(lately) is None:
-        db.session().add(ProfileAccess(contact_id=contact_id, user_id=user_id, what=what, via=via, at=clock.now()))
+def _write(contacts: frozenset[int], user_id: int | None, what: str, via: str) -> None:
+    lately: set[int] = set()
+    if what == "viewed":
+        same = (ProfileAccess.contact_id.in_(contacts), ProfileAccess.user_id == user_id, ProfileAccess.what == what)
+        lately = set(db.session().scalars(select(ProfileAccess.contact_id).where(*same, ProfileAccess.at > clock.now() - STILL)))
+    said = {"user_id": user_id, "what": what, "via": via, "at": clock.now()}
+    if fresh := [{"contact_id": one, **said} for one in sorted(contacts - lately)]:
+        db.session().execute(insert(ProfileAccess), fresh)
 
 
 def of(contacts: Collection[int], *, limit: int = 50) -> list[ProfileAccess]:

@@ -12,8 +12,8 @@ from helpdesk import db, web
 from helpdesk.crm import addresses, forms, identities, offers, queries
 from helpdesk.crm.base_models import CompetitorOffer, FieldChange
 from helpdesk.crm.models import Contact, Identity
-from helpdesk.crm.views import bp, editable, whole_of
-from helpdesk.errors import Invalid, NotFound
+from helpdesk.crm.views import belonging, bp, editable, whole_of
+from helpdesk.errors import Invalid
 
 
 @bp.post("/customers/<int:contact_id>/addresses")
@@ -39,7 +39,7 @@ def add_address(contact_id: int) -> Response:
 def mark_address(contact_id: int, identity_id: int) -> Response:
     """Shared or their own, verified or not, or the one to use first."""
     contact = editable(contact_id)
-    identity, by = _theirs(contact, identity_id), web.current_actor()
+    identity, by = belonging(Identity, contact, identity_id), web.current_actor()
     match request.form.get("do"):
         case "share" | "own" as deed:
             identities.mark(identity, shared=deed == "share", by=by)
@@ -56,7 +56,7 @@ def mark_address(contact_id: int, identity_id: int) -> Response:
 @bp.post("/customers/<int:contact_id>/addresses/<int:identity_id>/removal")
 def remove_address(contact_id: int, identity_id: int) -> Response:
     contact = editable(contact_id)
-    identities.remove(_theirs(contact, identity_id), by=web.current_actor())
+    identities.remove(belonging(Identity, contact, identity_id), by=web.current_actor())
     flash(_("Removed. The history of the fields can put it back."))
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
@@ -65,10 +65,7 @@ def remove_address(contact_id: int, identity_id: int) -> Response:
 def put_address_back(contact_id: int, change_id: int) -> Response:
     """A removed address is theirs again."""
     contact = editable(contact_id)
-    change = db.session().get(FieldChange, change_id)
-    if change is None or change.contact_id not in queries.all_of(contact):
-        raise NotFound
-    identities.put_back(change, by=web.current_actor())
+    identities.put_back(belonging(FieldChange, contact, change_id), by=web.current_actor())
     flash(_("It is theirs again."))
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
@@ -98,10 +95,7 @@ def add_offer(contact_id: int) -> Response:
 def remove_offer(contact_id: int, offer_id: int) -> Response:
     """It was a mistake: the offer and its entry go."""
     contact = editable(contact_id)
-    found = db.session().get(CompetitorOffer, offer_id)
-    if found is None or found.contact_id not in queries.all_of(contact):
-        raise NotFound
-    offers.remove(found)
+    offers.remove(belonging(CompetitorOffer, contact, offer_id))
     flash(_("Removed."))
     return web.see(url_for("crm.customer", contact_id=contact.id))
 
@@ -116,10 +110,3 @@ def _owners(taken: identities.Taken) -> list[Contact]:
     speakers = {contact.merged_into_id or contact.id for contact in found}
     seen = queries.seen(web.principal(), speakers)
     return [db.session().get_one(Contact, one) for one in sorted(seen)]
-
-
-def _theirs(contact: Contact, identity_id: int) -> Identity:
-    found = db.session().get(Identity, identity_id)
-    if found is None or found.contact_id not in queries.all_of(contact):
-        raise NotFound
-    return found

@@ -18,11 +18,10 @@ from helpdesk.auth import STAFF, User
 from helpdesk.crm import beside, calling, corrections, feelings, forms, policy, queries, reasons, worth, worth_words
 from helpdesk.crm.care_models import CallBack, CorrectiveAction
 from helpdesk.crm.models import Contact, IdentityKind
-from helpdesk.errors import Conflict, HelpdeskError, Invalid, NotFound
+from helpdesk.errors import HelpdeskError, Invalid, NotFound
 
 bp = Blueprint("care", __name__)
 
-REFUSALS = (Invalid, Conflict)
 WHOSE = ("mine", "all", "done")
 
 
@@ -51,7 +50,7 @@ def settle_call(call_id: int) -> Response:
     call = _call(call_id)
     try:
         calling.settle(call, request.form.get("outcome", ""), request.form.get("note", ""), by=web.current_actor())
-    except REFUSALS as wrong:
+    except forms.REFUSALS as wrong:
         return _calls(wrong, call_id)
     flash(_("Noted."))
     return web.see(web.back(url_for("care.calls")))
@@ -61,26 +60,15 @@ def settle_call(call_id: int) -> Response:
 def give_call(call_id: int) -> Response:
     """Take a call, or, for those who lead, give it to somebody."""
     call, who = _call(call_id), web.principal()
-    user_id = _whole("user")
+    user_id = forms.whole(request.form.get("user", ""))
     if user_id != who.user_id and not who.leads:
         raise NotFound
     try:
         calling.give(call, user_id, by=web.current_actor())
-    except REFUSALS as wrong:
+    except forms.REFUSALS as wrong:
         return _calls(wrong, call_id)
     flash(_("Saved."))
     return web.see(web.back(url_for("care.calls")))
-
-
-@bp.post("/customers/<int:contact_id>/calls")
-def owe_call(contact_id: int) -> Response:
-    """Owe a customer a call, with the reason. It is mine; those who lead give it away in the list."""
-    contact, who = queries.find(web.principal(), contact_id), web.principal()
-    if not policy.may(who, "edit", contact):
-        raise NotFound
-    calling.add(contact, why=web.text("why"), user_id=who.user_id, due_at=forms.moment("due_at"), by=web.current_actor())
-    flash(_("The call stands in the list."))
-    return web.see(url_for("crm.customer", contact_id=contact.id))
 
 
 # --- how they feel ---------------------------------------------------------------------------------------------------------
@@ -110,9 +98,9 @@ def plan_action() -> Response:
     try:
         corrections.plan(
             reason=request.form.get("reason", ""), title=request.form.get("title", ""), text=request.form.get("text", ""),
-            owner_id=_whole("owner"), due_at=forms.moment("due_at"), by=web.current_actor(),
+            owner_id=forms.whole(request.form.get("owner", "")), due_at=forms.moment("due_at"), by=web.current_actor(),
         )  # fmt: skip
-    except REFUSALS as wrong:
+    except forms.REFUSALS as wrong:
         return _satisfaction(wrong)
     flash(_("Saved."))
     return web.see(url_for("care.satisfaction") + "#actions")
@@ -131,7 +119,7 @@ def settle_action(action_id: int) -> Response:
     version = web.form_version()
     try:
         settle(action, seen=-1 if version is None else version, by=web.current_actor())
-    except REFUSALS as wrong:
+    except forms.REFUSALS as wrong:
         return _satisfaction(wrong)
     flash(_("Saved."))
     return web.see(url_for("care.satisfaction") + "#actions")
@@ -188,11 +176,6 @@ def _call(call_id: int) -> CallBack:
 
 def _colleagues() -> list[User]:
     return list(db.session().scalars(select(User).where(User.active, User.role.in_(STAFF)).order_by(User.name)))
-
-
-def _whole(name: str) -> int | None:
-    said = request.form.get(name, "")
-    return int(said) if said.isdigit() and len(said) < 10 else None
 
 
 def _said(key: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from helpdesk import db
 from helpdesk.actor import Actor
 from helpdesk.catalog import ContactChanged
-from helpdesk.crm import contacts, editing, history, queries
+from helpdesk.crm import contacts, editing, history, organizations
 from helpdesk.crm.models import Contact, Membership, Organization
 from helpdesk.errors import Conflict, Invalid, Words
 from helpdesk.events import record
@@ -131,7 +131,7 @@ def _role(said: str) -> str:
 
 
 def _other(organization: Organization | None, name: str) -> Organization | None:
-    found = queries.organization_called(name)
+    found = organizations.called(name)
     return found if found is not None and (organization is None or found.id != organization.id) else None
 
 

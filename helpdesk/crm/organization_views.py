@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from helpdesk import db, web
 from helpdesk.crm import beside, fields, forms, history, memberships, policy, queries
+from helpdesk.crm import organizations as companies
 from helpdesk.crm.merge_views import shown_values
 from helpdesk.crm.models import Membership, Organization
 from helpdesk.crm.views import bp, editable
@@ -23,7 +24,7 @@ FOUND = 12
 @bp.get("/organizations")
 def organizations() -> str:
     q = forms.sought()
-    page = queries.organizations(q=q, cursor=request.args.get("cursor"))
+    page = companies.listed(q=q, cursor=request.args.get("cursor"))
     return render_template("crm/organizations.html", here="customers", q=q, page=page)
 
 
@@ -51,12 +52,12 @@ def add_organization() -> Response:
 @bp.get("/organizations/<int:organization_id>")
 def organization(organization_id: int) -> Response:
     """The company whole: what we know, its people, what happened with any of them."""
-    return _whole(queries.organization(organization_id))
+    return _whole(companies.find(organization_id))
 
 
 @bp.get("/organizations/<int:organization_id>/edit")
 def edit_organization(organization_id: int) -> Response:
-    found = queries.organization(organization_id)
+    found = companies.find(organization_id)
     return forms.page("crm/edit_organization.html", version=_stamp(found), **_choices(found))
 
 
@@ -64,7 +65,7 @@ def edit_organization(organization_id: int) -> Response:
 def change_organization(organization_id: int) -> Response:
     """Correct a company. Somebody else's change in between is not written over."""
     _writers_only()
-    found = queries.organization(organization_id)
+    found = companies.find(organization_id)
     version = _stamp(found)
     try:
         if request.form.get("version") != version:
@@ -79,7 +80,7 @@ def change_organization(organization_id: int) -> Response:
 @bp.get("/organizations/<int:organization_id>/history")
 def organization_history(organization_id: int) -> str:
     """Who changed what about a company."""
-    found = queries.organization(organization_id)
+    found = companies.find(organization_id)
     before = web.uncursor(request.args.get("cursor"), int)
     page = web.paged(history.of_organization(found.id, before=before[0] if before else None), history.PAGE, lambda row: (row.id,))
     names = queries.names(history.users_in(page.rows))
@@ -91,16 +92,16 @@ def organization_history(organization_id: int) -> str:
 @bp.get("/organizations/<int:organization_id>/people")
 def choose_member(organization_id: int) -> str:
     """Who else belongs to it, by search."""
-    found, q = queries.organization(organization_id), forms.sought()
+    found, q = companies.find(organization_id), forms.sought()
     people = queries.page(web.principal(), queries.Wanted(q=q), limit=FOUND).rows if q else []
-    members = {contact.id for contact, _part in queries.people_of(web.principal(), found.id)}
+    members = {contact.id for contact, _part in companies.people_of(web.principal(), found.id)}
     return render_template("crm/organization_people.html", here="customers", organization=found, q=q, found=people, members=members)
 
 
 @bp.post("/organizations/<int:organization_id>/people")
 def add_member(organization_id: int) -> Response:
     """One more person of it."""
-    found, contact = queries.organization(organization_id), editable(forms.whole(request.form.get("contact", "")) or 0)
+    found, contact = companies.find(organization_id), editable(forms.whole(request.form.get("contact", "")) or 0)
     try:
         memberships.belong(contact, found, role=request.form.get("role", ""), by=web.current_actor())
     except forms.REFUSALS as wrong:
@@ -112,7 +113,7 @@ def add_member(organization_id: int) -> Response:
 @bp.post("/organizations/<int:organization_id>/people/<int:contact_id>")
 def change_member(organization_id: int, contact_id: int) -> Response:
     """Another role; those who lead also grant and take the right to see all tickets."""
-    found, contact, by = queries.organization(organization_id), editable(contact_id), web.current_actor()
+    found, contact, by = companies.find(organization_id), editable(contact_id), web.current_actor()
     member = db.session().get(Membership, (contact.id, found.id))
     role, sees_all = request.form.get("role", ""), bool(request.form.get("sees_all"))
     if member is None and contact.organization_id != found.id:
@@ -135,7 +136,7 @@ def change_member(organization_id: int, contact_id: int) -> Response:
 
 @bp.post("/organizations/<int:organization_id>/people/<int:contact_id>/removal")
 def remove_member(organization_id: int, contact_id: int) -> Response:
-    found = queries.organization(organization_id)
+    found = companies.find(organization_id)
     memberships.leave(editable(contact_id), found, by=web.current_actor())
     flash(_("They do not belong to it any more."))
     return web.see(url_for("crm.organization", organization_id=found.id))
@@ -151,7 +152,7 @@ def _writers_only() -> None:
 
 def _whole(found: Organization, wrong: Any = None) -> Response:
     who = web.principal()
-    people = queries.people_of(who, found.id)
+    people = companies.people_of(who, found.id)
     entries = queries.timeline_of_organization(who, found.id, forms.narrowed(), cursor=request.args.get("cursor"))
     return forms.page(
         "crm/organization.html",

@@ -23,7 +23,7 @@ from helpdesk.errors import HelpdeskError, Invalid, NotFound
 def _looked_at(answer: Response) -> Response:
     """The page of a customer was shown: who saw it is written down afterwards."""
     if request.endpoint == "crm.customer" and answer.status_code == 200:
-        access.noted(int((request.view_args or {})["contact_id"]), "viewed")
+        access.noted([int((request.view_args or {})["contact_id"])], "viewed")
     return answer
 
 
@@ -80,7 +80,7 @@ def lift_hold(contact_id: int, hold_id: int) -> Response:
 def customer_data(contact_id: int) -> Response:
     """Everything the desk keeps about this customer, for whoever asked on paper."""
     contact = _leads(contact_id)
-    access.noted(contact.id, "exported")
+    access.noted([contact.id], "exported")
     answer = make_response(json.dumps(belongings.everything(contact), ensure_ascii=False, indent=1))
     answer.mimetype = "application/json"
     answer.headers["Content-Disposition"] = f'attachment; filename="customer-{contact.id}-{clock.now():%Y-%m-%d}.json"'
@@ -132,6 +132,7 @@ def _page(contact: Contact, wrong: HelpdeskError | None = None) -> Response:
         "names": queries.names({one for one in people if one is not None}),
         "PURPOSES": consent.PURPOSES,
         "SOURCES": consent.SOURCES,
+        "WAYS_OF_LOOKING": {"page": _("on their page"), "card": _("beside a thread"), "api": _("by a program")},
     }
     return forms.page("crm/privacy.html", wrong, **values)
 

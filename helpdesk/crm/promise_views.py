@@ -1,4 +1,4 @@
-"""Pages of what we owe customers: open promises, settling one, and handing a leaver's customers over."""
+"""Pages of what we owe customers: open promises, settling one, a call to be made, and handing a leaver's customers over."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from werkzeug.wrappers import Response
 
 from helpdesk import clock, db, web
 from helpdesk.auth import STAFF, User
-from helpdesk.crm import forms, handover, promises, queries
+from helpdesk.crm import calling, forms, handover, promises, queries
 from helpdesk.crm.models import Interaction
-from helpdesk.crm.views import bp, editable
-from helpdesk.errors import NotFound
+from helpdesk.crm.views import belonging, bp, editable, whole_of
+from helpdesk.errors import HelpdeskError, NotFound
 
 
 @bp.get("/promises")
@@ -33,12 +33,21 @@ def promise_list() -> str:
 def settle_promise(contact_id: int, entry_id: int) -> Response:
     """A promise was kept, or dropped."""
     contact = editable(contact_id)
-    entry = db.session().get(Interaction, entry_id)
-    if entry is None or entry.contact_id not in queries.all_of(contact):
-        raise NotFound
-    promises.settle(entry, request.form.get("outcome", ""), by=web.current_actor())
+    promises.settle(belonging(Interaction, contact, entry_id), request.form.get("outcome", ""), by=web.current_actor())
     flash(_("Noted."))
     return web.see(web.back(url_for("crm.customer", contact_id=contact.id)))
+
+
+@bp.post("/customers/<int:contact_id>/calls")
+def owe_call(contact_id: int) -> Response:
+    """Owe a customer a call, with the reason. It is mine; those who lead give it away in the list."""
+    contact, by = editable(contact_id), web.current_actor()
+    try:
+        calling.add(contact, why=web.text("why"), user_id=web.principal().user_id, due_at=forms.moment("due_at"), by=by)
+    except forms.REFUSALS as wrong:
+        return forms.page("crm/customer.html", wrong, opened="call", **whole_of(contact))
+    flash(_("The call stands in the list."))
+    return web.see(url_for("crm.customer", contact_id=contact.id))
 
 
 @bp.get("/customers/handover")
@@ -69,13 +78,13 @@ def hand_over() -> Response:
     return web.see(url_for("crm.hand_over_page"))
 
 
-def _handover(wrong: Exception | None = None) -> Response:
+def _handover(wrong: HelpdeskError | None = None) -> Response:
     user_id = forms.whole(request.values.get("from", ""))
     found = select(User.id, User.name, User.active).where(User.role.in_(STAFF)).order_by(User.active, User.name)
     everybody = [(row.id, row.name if row.active else f"{row.name} ({_('gone')})") for row in db.session().execute(found)]
     return forms.page(
         "crm/handover.html",
-        wrong,  # type: ignore[arg-type]
+        wrong,
         everybody=everybody,
         heirs=[("", _("nobody")), *queries.owners()],
         chosen=user_id,

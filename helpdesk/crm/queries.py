@@ -1,4 +1,4 @@
-"""What the customers' pages read: the list with its search, one customer with everything around them, organizations.
+"""What the customers' pages read: the list with its search, and one customer with everything around them. Of companies: `organizations`.
 
 Each page costs a constant number of queries.
 """
@@ -6,7 +6,7 @@ Each page costs a constant number of queries.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from helpdesk.auth import STAFF, Principal, User
 from helpdesk.crm import contacts as people
 from helpdesk.crm import policy, profile, satisfaction, segments
 from helpdesk.crm.figures import Figure
-from helpdesk.crm.models import Contact, Identity, IdentityKind, Interaction, Membership, Order, OrderLine, Organization, Rating
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Interaction, Order, OrderLine, Organization, Rating
 from helpdesk.errors import NotFound
 
 PAGE = 40
@@ -57,7 +57,7 @@ class Listed:
 def page(who: Principal, wanted: Wanted, *, cursor: str | None = None, limit: int = PAGE) -> web.Paged[Listed]:
     """One page of the customers that this person may see. Who was merged into another, or erased, is left out."""
     last = Contact.last_at
-    found = select(Contact).where(*_alive(who)).options(joinedload(Contact.organization))
+    found = select(Contact).where(*alive(who)).options(joinedload(Contact.organization))
     if wanted.organization_id is not None:
         found = found.where(Contact.organization_id == wanted.organization_id)
     if wanted.q:
@@ -89,15 +89,15 @@ def matching(words: str) -> ColumnElement[bool]:
     """Each word stands in the name, in an address or in the organization's name; or all of it is a phone number, however written."""
     conditions = []
     for word in words.split()[:8]:
-        by_address = _reached_by(Identity.value_norm.like(_within(word.lower()), escape="\\"))
-        by_company = exists().where(Organization.id == Contact.organization_id, _says(Organization.name, word))
-        conditions.append(or_(_says(Contact.name, word), by_address, by_company))
+        by_address = _reached_by(Identity.value_norm.like(within(word.lower()), escape="\\"))
+        by_company = exists().where(Organization.id == Contact.organization_id, says(Organization.name, word))
+        conditions.append(or_(says(Contact.name, word), by_address, by_company))
     digits = re.sub(r"\D", "", words)
     if len(digits) < 5:
         return and_(*conditions)
     # 8 and +7 begin the same Russian number, 0 and +44 the same British one: what counts is the end.
     tail = digits[1:] if digits[0] in "078" and len(digits) > 7 else digits
-    phone = _reached_by(Identity.kind == IdentityKind.PHONE, Identity.value_norm.like(_within(tail), escape="\\"))
+    phone = _reached_by(Identity.kind == IdentityKind.PHONE, Identity.value_norm.like(within(tail), escape="\\"))
     return or_(and_(*conditions), phone)
 
 
@@ -107,17 +107,17 @@ def _reached_by(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return Contact.id.in_(select(owner.canonical_id).join(Identity, Identity.contact_id == owner.id).where(*conditions))
 
 
-def _says(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
+def says(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
     """A part of a name, whatever its case. SQLite knows the case of Latin letters only: Cyrillic is tried as people write it."""
     forms = {word, word.lower(), word.upper(), word.capitalize()}
-    return or_(*(column.ilike(_within(form), escape="\\") for form in sorted(forms)))
+    return or_(*(column.ilike(within(form), escape="\\") for form in sorted(forms)))
 
 
-def _within(text: str) -> str:
+def within(text: str) -> str:
     return "%" + _LIKE.sub(r"\\\1", text) + "%"
 
 
-def _alive(who: Principal) -> tuple[ColumnElement[bool], ...]:
+def alive(who: Principal) -> tuple[ColumnElement[bool], ...]:
     return policy.visible(who), Contact.merged_into_id.is_(None), Contact.erased_at.is_(None)
 
 
@@ -323,75 +323,6 @@ def orders(contacts: Collection[int]) -> list[tuple[Order, list[OrderLine]]]:
     for line in session.scalars(select(OrderLine).where(OrderLine.order_id.in_([order.id for order in found])).order_by(OrderLine.id)):
         lines.setdefault(line.order_id, []).append(line)
     return [(order, lines.get(order.id, [])) for order in found]
-
-
-# --- organizations ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Company:
-    """An organization of the list, and how many people of it we know."""
-
-    organization: Organization
-    people: int
-
-
-def organizations(*, q: str = "", cursor: str | None = None, limit: int = PAGE) -> web.Paged[Company]:
-    """One page of organizations by name, with how many people belong to each."""
-    people = (
-        select(func.count())
-        .select_from(Contact)
-        .where(Contact.organization_id == Organization.id, Contact.merged_into_id.is_(None), Contact.erased_at.is_(None))
-        .scalar_subquery()
-    )
-    found = select(Organization, people.label("people"))
-    for word in q.split()[:8]:
-        found = found.where(or_(_says(Organization.name, word), Organization.domain.like(_within(word.lower()), escape="\\")))
-    if place := web.uncursor(cursor, str, int):
-        found = found.where(or_(Organization.name > place[0], and_(Organization.name == place[0], Organization.id > place[1])))
-    rows = db.session().execute(found.order_by(Organization.name, Organization.id).limit(limit + 1)).all()
-    return web.paged([Company(*row) for row in rows], limit, lambda one: (one.organization.name, one.organization.id))
-
-
-def organization(organization_id: int) -> Organization:
-    """Raises NotFound."""
-    found = db.session().get(Organization, organization_id)
-    if found is None:
-        raise NotFound
-    return found
-
-
-def organization_called(name: str) -> Organization | None:
-    """The organization of exactly this name; small and capital letters are the same."""
-    wanted = " ".join(name.split())
-    rows = db.session().scalars(select(Organization).where(_says(Organization.name, wanted)).order_by(Organization.id).limit(50))
-    return next((row for row in rows if row.name.casefold() == wanted.casefold()), None)
-
-
-def colleagues_of(who: Principal, contact: Contact) -> list[tuple[Contact, Membership | None]]:
-    """The other people of the contact's organization, with their part in it."""
-    if contact.organization_id is None:
-        return []
-    return [(other, part) for other, part in people_of(who, contact.organization_id, limit=12) if other.id != contact.id]
-
-
-def people_of(who: Principal, organization_id: int, *, limit: int = 200) -> list[tuple[Contact, Membership | None]]:
-    """The people of an organization by name: those whose first one it is, and those who have a part in it beside another."""
-    first = select(Contact.id).where(Contact.organization_id == organization_id)
-    beside = select(Membership.contact_id).where(Membership.organization_id == organization_id)
-    rows = db.session().execute(
-        select(Contact, Membership)
-        .outerjoin(Membership, and_(Membership.contact_id == Contact.id, Membership.organization_id == organization_id))
-        .where(Contact.id.in_(first.union(beside)), *_alive(who))
-        .order_by(Contact.name, Contact.id)
-        .limit(limit)
-    )
-    return [(row.Contact, row.Membership) for row in rows]
-
-
-def organization_names(limit: int = 300) -> Sequence[str]:
-    """Names to choose from, for a form's list."""
-    return list(db.session().scalars(select(Organization.name).order_by(Organization.name).limit(limit)))
 
 
 def boost_tier(contact: Contact) -> str:

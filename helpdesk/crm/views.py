@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import secrets
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from flask import Blueprint, flash, make_response, render_template, request, url_for
@@ -26,18 +26,22 @@ from helpdesk.crm import (
     fields,
     forms,
     history,
+    identities,
     interactions,
     offers,
+    organizations,
     policy,
     promises,
     queries,
     words,
 )
-from helpdesk.crm.models import Contact, Identity, IdentityKind, Membership, Organization
+from helpdesk.crm.base_models import CompetitorOffer, FieldChange
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Interaction, Membership, Organization
 from helpdesk.errors import Conflict, Invalid, NotFound, Words
-from helpdesk.preferences import preferences
 
 bp = Blueprint("crm", __name__)
+
+T = TypeVar("T", Identity, FieldChange, CompetitorOffer, Interaction)
 
 
 @bp.before_request
@@ -70,13 +74,13 @@ def customers() -> str:
         sort=request.args.get("sort", "") if request.args.get("sort") in queries.SORTS else queries.SORTS[0],
     )
     page = queries.page(web.principal(), wanted, cursor=request.args.get("cursor"))
-    organization = queries.organization(wanted.organization_id) if wanted.organization_id is not None else None
+    organization = organizations.find(wanted.organization_id) if wanted.organization_id is not None else None
     return render_template("crm/customers.html", here="customers", wanted=wanted, page=page, organization=organization)
 
 
 @bp.get("/customers/new")
 def new_customer() -> Response:
-    return forms.page("crm/new.html", organizations=queries.organization_names())
+    return forms.page("crm/new.html", organizations=organizations.names())
 
 
 @bp.post("/customers")
@@ -87,7 +91,7 @@ def add_customer() -> Response:
     try:
         made = _add()
     except forms.REFUSALS as wrong:
-        return forms.page("crm/new.html", wrong, organizations=queries.organization_names())
+        return forms.page("crm/new.html", wrong, organizations=organizations.names())
     flash(_("Added."))
     return web.see(url_for("crm.customer", contact_id=made.id))
 
@@ -172,7 +176,7 @@ def whole_of(contact: Contact) -> dict[str, Any]:
         "worth": queries.worth(ids) if policy.may_see_value(who) else None,
         "orders": queries.orders(ids),
         "offers": offers.of(ids),
-        "others": queries.colleagues_of(who, contact),
+        "others": organizations.colleagues_of(who, contact),
         "parts": beside.parts(who, ids),
         "likely": _likely(contact),
         "word": promises.record_of(ids),
@@ -194,7 +198,7 @@ def _likely(contact: Contact) -> list[Any]:
 def _choices(contact: Contact) -> dict[str, Any]:
     return {
         "contact": contact,
-        "organizations": queries.organization_names(),
+        "organizations": organizations.names(),
         "owners": queries.owners(),
         "own": fields.defined("contact"),
         "label_of": fields.label_of,
@@ -213,6 +217,14 @@ def editable(contact_id: int) -> Contact:
     return contact
 
 
+def belonging(table: type[T], contact: Contact, row_id: int) -> T:
+    """A row of this customer's, or of somebody merged into them. Raises NotFound for anybody else's."""
+    found = db.session().get(table, row_id)
+    if found is None or found.contact_id not in queries.all_of(contact):
+        raise NotFound
+    return found
+
+
 def _add() -> Contact:
     name = web.text("name", required=True, longest=200)
     language = request.form.get("language", "") if request.form.get("language") in words.LANGUAGE else ""
@@ -222,19 +234,16 @@ def _add() -> Contact:
     for kind in ("email", "phone"):
         if raw := request.form.get(kind, "").strip():
             try:
-                found.append(
-                    addresses.normalise(kind, raw[:400], region=preferences().phone_region or ("RU" if language == "ru" else None))
-                )
+                found.append(identities.read(kind, raw, language=language))
             except addresses.UnusableAddress as wrong:
                 faults[kind] = wrong.detail
-    session = db.session()
     for address in found:
-        kind = IdentityKind(address.kind)
-        if session.query(Identity).filter_by(kind=kind, value_norm=address.value, shared=False).first() is not None:
+        if any(not one.shared for one in identities.holding(address)):
             faults[address.kind] = _("Another customer has this address. Search for it.")
     if faults:
         raise Invalid(fields=faults)
     made = contacts.add(name=name, language=language, organization_id=organization.id if organization else None, by=web.current_actor())
+    session = db.session()
     if organization is not None:
         session.add(Membership(contact_id=made.id, organization_id=organization.id))
     for address in found:
@@ -282,7 +291,7 @@ def _organization() -> Organization | None:
     name = web.text("organization", longest=200)
     if not name:
         return None
-    found = queries.organization_called(name)
+    found = organizations.called(name)
     if found is None:
         raise Invalid(fields={"organization": _("No organization has this name. Add it under Organizations first.")})
     return found

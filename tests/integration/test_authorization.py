@@ -48,7 +48,7 @@ CUSTOMERS += "portal.my_privacy portal.change_my_consents portal.my_everything p
 STAFF = """
     agents.* sending.* answers.* deeds.* shift.* scheduled.* wishes.* undelivered.* habits.* tickets.* kb_manage.* crm.* tokens.*
 """.split()
-STAFF += ["care.calls", "care.settle_call", "care.give_call", "care.owe_call"]
+STAFF += ["care.calls", "care.settle_call", "care.give_call"]
 #: For supervisors and administrators.
 LEADS = "wallboard.* leading.* email.* admin.start".split()
 #: Lists coming in and going out are theirs unless the desk's preferences say otherwise (tested with the customers).

@@ -19,7 +19,7 @@ from helpdesk.auth import Principal, require
 from helpdesk.channels.api import routes
 from helpdesk.channels.api.routes import get, patch, post
 from helpdesk.channels.api.schemas import PLAIN, SAID, Change, Key, Language, Named, Page, Paging, Shown, Wish
-from helpdesk.crm import addresses, editing, policy
+from helpdesk.crm import access, addresses, editing, policy
 from helpdesk.crm import contacts as people
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
 from helpdesk.errors import Conflict, Invalid, NotFound
@@ -110,6 +110,7 @@ def contacts(asked: ContactFilters) -> Page[ContactShown]:
         found = found.where(Contact.id < position[0])
     paged = web.paged(list(db.session().scalars(found)), asked.limit, lambda row: (row.id,))
     merged = _merged_identities([row.id for row in paged.rows])
+    access.noted([row.id for row in paged.rows], "viewed", via="api")
     return routes.page(ContactPage, paged, [_shown(who, row, merged.get(row.id, ())) for row in paged.rows], asked)
 
 
@@ -136,7 +137,9 @@ def add(sent: NewContact) -> ContactShown:
 @get("/contacts/{id}", scope="contacts:read", gives=ContactShown)
 def contact(id: int) -> ContactShown:
     """Look at a customer, with addresses and figures."""
-    return _look(web.principal(), id)
+    shown = _look(web.principal(), id)
+    access.noted([id], "viewed", via="api")
+    return shown
 
 
 @patch("/contacts/{id}", scope="contacts:write", takes=ContactChange, gives=ContactShown, conflicts=False)

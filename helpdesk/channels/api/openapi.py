@@ -32,6 +32,7 @@ TAGS = {
     "messages": "What is written on a ticket, and its files",
     "contacts": "Customers",
     "orders": "What customers bought, paid and sent back",
+    "interactions": "Calls, meetings, letters and visits",
     "articles": "The knowledge base",
     "desk": "Queues, inboxes and colleagues, to know their ids",
     "docs": "This document",

@@ -18,8 +18,8 @@ from helpdesk.auth import require
 from helpdesk.channels.api import routes
 from helpdesk.channels.api.routes import get, post
 from helpdesk.channels.api.schemas import MOST, PLAIN, SAID, Key, Moment, Page, Paging, Shown, Wish
+from helpdesk.crm import access, policy, purchases
 from helpdesk.crm import contacts as people
-from helpdesk.crm import policy, purchases
 from helpdesk.crm.models import Contact, Order, OrderLine
 from helpdesk.crm.worth_models import Payment, Return
 from helpdesk.errors import Invalid, NotFound
@@ -135,6 +135,7 @@ def orders(asked: OrderFilters) -> Page[OrderShown]:
         found = found.where(or_(Order.at < place[0], and_(Order.at == place[0], Order.id < place[1])))
     rows = list(db.session().scalars(found.order_by(Order.at.desc(), Order.id.desc()).limit(asked.limit + 1)))
     paged = web.paged(rows, asked.limit, lambda row: (row.at, row.id))
+    access.noted({row.contact_id for row in paged.rows}, "viewed", via="api")
     return routes.page(OrderPage, paged, _shown(paged.rows), asked)
 
 
@@ -157,7 +158,9 @@ def add_order(sent: NewOrder) -> OrderShown:
 @get("/orders/{id}", scope="contacts:read", gives=OrderShown)
 def order(id: int) -> OrderShown:
     """Look at a purchase with its lines, payments and returns."""
-    return _shown([_find(id)])[0]
+    one = _find(id)
+    access.noted([one.contact_id], "viewed", via="api")
+    return _shown([one])[0]
 
 
 @post("/orders/{id}/payments", scope="contacts:write", takes=NewPayment, gives=OrderShown, conflicts=True)

@@ -17,6 +17,7 @@ RESOURCES = (
     "helpdesk.channels.api.messages",
     "helpdesk.channels.api.contacts",
     "helpdesk.channels.api.orders",
+    "helpdesk.channels.api.interactions",
     "helpdesk.channels.api.articles",
     "helpdesk.channels.api.desk",
     "helpdesk.channels.api.docs",

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from helpdesk import db
 from helpdesk.auth import Principal
 from helpdesk.crm import fields, policy, queries
+from helpdesk.crm import organizations as companies
 from helpdesk.crm.models import Contact, Order, Organization
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
@@ -140,7 +141,7 @@ def organizations(q: str) -> Sheet:
         cursor: str | None = None
         while True:
             with db.read():
-                page = queries.organizations(q=q, cursor=cursor, limit=PAGE)
+                page = companies.listed(q=q, cursor=cursor, limit=PAGE)
             for one in page.rows:
                 o = one.organization
                 yield (o.id, o.name, o.kind, o.domain, o.tier, one.people, ", ".join(o.tags or []))

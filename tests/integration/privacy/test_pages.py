@@ -169,6 +169,17 @@ def test_looking_at_a_profile_is_written_down_once_and_read_by_administrators_an
     assert data["person"]["name"] == "Carol Jones"
 
 
+def test_the_card_beside_a_thread_is_a_look_too_and_costs_the_reading_nothing(desk: TestDesk, stopped: clock.Hand) -> None:
+    ticket = people.writes(desk.people.carol, "Where is it?", inbox=desk.people.mail)
+    alice = Browser(desk, desk.people.alice)
+    for _ in range(2):
+        assert alice.open(f"/inbox/{ticket.number}").status_code == 200
+    with db.read() as session:
+        rows = [(row.contact_id, row.user_id, row.via) for row in session.scalars(select(ProfileAccess))]
+    assert rows == [(desk.people.carol, desk.people.alice, "card")]
+    assert "beside a thread" in Browser(desk, desk.people.ada).open(f"/customers/{desk.people.carol}/privacy").text
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_old_data_goes_by_night_but_not_of_who_must_be_kept(desk: TestDesk, stopped: clock.Hand, held: bool) -> None:
     ticket = people.writes(desk.people.carol, "An old story.", inbox=desk.people.mail)
