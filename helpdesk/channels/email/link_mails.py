@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from flask_babel import force_locale, format_datetime, gettext
 
 from helpdesk import clock, db, web
@@ -55,10 +57,12 @@ def sign_in_words(row: Outgoing) -> compose.Words:
 
     user = db.session().get_one(User, row.user_id)
     with force_locale(row.language):
-        opening = {
-            "invite": gettext("you have been invited to work here. Choose a password to begin:"),
-            "reset": gettext("with this link you choose a new password:"),
-            "signin": gettext("with this link you sign in:"),
+        opening, action = {
+            "invite": (gettext("You have been invited to work here. Choose a password to begin:"), gettext("Choose a password")),
+            "reset": (gettext("With this link you choose a new password:"), gettext("Choose a new password")),
+            "signin": (gettext("With this link you sign in:"), gettext("Sign in")),
         }[row.purpose]
-        until = format_datetime(clock.now() + VALID[row.purpose], "short")
-    return compose.words(OutgoingKind.SIGN_IN, row.language, row.subject, opening=opening, link=link_for(user, row.purpose), until=until)
+        zone = ZoneInfo(user.time_zone or web.settings().time_zone)
+        until = format_datetime((clock.now() + VALID[row.purpose]).astimezone(zone), "d MMMM y, HH:mm z", rebase=False)
+    link = link_for(user, row.purpose)
+    return compose.words(OutgoingKind.SIGN_IN, row.language, row.subject, opening=opening, action=action, link=link, until=until)

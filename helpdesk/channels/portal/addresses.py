@@ -67,10 +67,10 @@ def ask(me: Contact, user: User, raw: str) -> AddressWish:
     with force_locale(languages.of(None, me)):
         if identities.holding(address):
             subject, link = _("Your e-mail address is in use here"), ""
-            opening = _("somebody wanted to add this address to another account here. We know it already, so nothing was changed.")
+            opening = _("Somebody wanted to add this address to another account here. We know it already, so nothing was changed.")
         else:
             subject, link = _("Confirm your e-mail address"), f"{web.settings().base_url}/my/addresses/confirm/{_token(wish)}"
-            opening = _("you said that this address is yours. Sign in and confirm it here, within a day:")
+            opening = _("You said that this address is yours. Sign in and confirm it here, within a day:")
     _mail(me, address.shown, subject, opening, link)
     return wish
 
@@ -187,9 +187,9 @@ def _tell(me: Contact, user: User, what: str, address: str) -> None:
     with force_locale(languages.of(None, me)):
         subject = _("Your addresses with us have changed")
         opening = {
-            "added": _("this address is yours here now: %(address)s.", address=address),
-            "removed": _("this address is not yours here any more: %(address)s.", address=address),
-            "signs_in": _("from now on you sign in with another address: %(address)s.", address=address),
+            "added": _("This address is yours here now: %(address)s.", address=address),
+            "removed": _("This address is not yours here any more: %(address)s.", address=address),
+            "signs_in": _("From now on you sign in with another address: %(address)s.", address=address),
         }[what]
     _mail(me, user.email, subject, opening, "")
 

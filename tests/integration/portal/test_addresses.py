@@ -61,7 +61,7 @@ def test_a_new_address_is_theirs_once_its_link_was_followed_and_the_old_one_is_t
     assert "Is Carol@new.example your address?" in page.text and "carol@new.example" not in addresses(desk)
     assert carla.send(url).status_code == 303
     assert addresses(desk)["carol@new.example"].verified_at is not None
-    assert "this address is yours here now: Carol@new.example." in mails("carol@customer.example")[-1][1]
+    assert "This address is yours here now: Carol@new.example." in mails("carol@customer.example")[-1][1]
     assert carla.send(url).status_code == 410
     with db.read() as session:
         kept = session.scalars(select(FieldChange).where(FieldChange.contact_id == desk.people.carol, FieldChange.field == "identities"))
