@@ -9,12 +9,13 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from helpdesk import db, web
-from helpdesk.agents import answering, customers, explaining, lists, notifications, screens, signatures, viewing
+from helpdesk.agents import answering, customers, explaining, exporting, lists, notifications, screens, signatures, viewing
 from helpdesk.agents import queries as agents_queries
 from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role, User
 from helpdesk.crm import access, contacts, profile, timeline
 from helpdesk.crm import policy as crm_policy
+from helpdesk.crm.exchange.handing_out import hand_out
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.kb import search
 from helpdesk.tickets import linking, policy, queries
@@ -54,6 +55,13 @@ def ticket_list() -> str:
     """The list alone: refreshed, filtered, or its next page."""
     key = lists.check_key(request.args.get("list") or lists.default_key(web.principal()), web.principal())
     return render_template("agents/_list.html", **list_values(key))
+
+
+@bp.post("/inbox/export")
+@web.own_edge
+def export_tickets() -> Response:
+    """The list as it is narrowed, as CSV or Excel, for who may take lists out of the desk."""
+    return hand_out(lambda: exporting.tickets(web.principal(), request.form.get("list", ""), _narrowed()))
 
 
 @bp.get("/tickets/<int:number>/thread")
@@ -133,12 +141,7 @@ def find() -> Response:
 def list_values(key: str) -> dict[str, Any]:
     """Everything the list pane draws."""
     who = web.principal()
-    filters = lists.Filters(
-        q=request.args.get("q", "").strip()[:200],
-        status=request.args.get("status", ""),
-        priority=request.args.get("priority", ""),
-        overdue=request.args.get("overdue") == "1",
-    )
+    filters = _narrowed()
     queues = agents_queries.queues_for(who)
     rooms = [f"agent:{who.user_id}", *(f"queue:{queue.id}" for queue in queues)]
     return {
@@ -151,6 +154,17 @@ def list_values(key: str) -> dict[str, Any]:
         "rooms": rooms,
         "cards": screens.offer_cards(who.user_id or 0),
     }
+
+
+def _narrowed() -> lists.Filters:
+    """How the list is narrowed, in the address or in the form that takes it out."""
+    asked = request.values
+    return lists.Filters(
+        q=asked.get("q", "").replace("\x00", "").strip()[:200],
+        status=asked.get("status", ""),
+        priority=asked.get("priority", ""),
+        overdue=asked.get("overdue") == "1",
+    )
 
 
 def conversation(ticket: Ticket) -> dict[str, Any]:

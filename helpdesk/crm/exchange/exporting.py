@@ -25,6 +25,8 @@ FORMATS = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlfor
 PAGE = 500
 #: What Excel, LibreOffice and Google read as a formula at a cell's beginning (OWASP, CSV injection); a plain +number is none.
 _FORMULA = re.compile(r"[=+\-@\t\r\n]|[＝＋－＠]")
+#: What people do not see, and spreadsheets skip, before the sign that begins a formula.
+_UNSEEN = " \u00a0\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _NUMBER = re.compile(r"[+-]?\d[\d ]*(\.\d+)?")
 
 Row = Sequence[Any]
@@ -42,7 +44,7 @@ class Sheet:
 def harmless(cell: Any) -> str:
     """A cell as text that no spreadsheet runs: what looks like a formula gets an apostrophe before it."""
     text = "" if cell is None else str(cell)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if _FORMULA.match(text.lstrip(_UNSEEN)) and not _NUMBER.fullmatch(text) else text
 
 
 def as_csv(sheet: Sheet) -> Iterator[bytes]:

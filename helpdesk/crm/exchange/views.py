@@ -3,25 +3,23 @@ files."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from flask import Response as FlaskResponse
-from flask import flash, render_template, request, stream_with_context, url_for
+from flask import flash, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from helpdesk import clock, db, files, web
-from helpdesk.catalog import ListExported
+from helpdesk import db, files, web
 from helpdesk.crm import forms, policy, queries, segments
 from helpdesk.crm.base_models import Import, ImportRow
 from helpdesk.crm.exchange import exporting, importing, reading
+from helpdesk.crm.exchange.handing_out import as_file, hand_out
 from helpdesk.crm.views import bp
 from helpdesk.errors import Invalid, NotFound
-from helpdesk.events import record
 
 SHOWN_FAULTS = 50
 
@@ -104,7 +102,7 @@ def import_faults(run_id: int) -> Response:
                 yield [number, "; ".join(why[number]), *cells]
 
     header = [_("Row"), _("Why"), *next(reading.rows(path, shape))]
-    return _file(exporting.Sheet(f"faults-{run.id}", header, rows), "csv")
+    return as_file(exporting.Sheet(f"faults-{run.id}", header, rows), "csv")
 
 
 @bp.post("/customers/export")
@@ -116,44 +114,22 @@ def export_customers() -> Response:
     if segment_id is not None:
         with db.read():
             wanted = replace(wanted, segment=segments.find(web.principal(), segment_id).conditions)
-    return _export(lambda: exporting.customers(web.principal(), wanted))
+    return hand_out(lambda: exporting.customers(web.principal(), wanted))
 
 
 @bp.post("/organizations/export")
 @web.own_edge
 def export_organizations() -> Response:
-    return _export(lambda: exporting.organizations(request.form.get("q", "")[:200]))
+    return hand_out(lambda: exporting.organizations(request.form.get("q", "")[:200]))
 
 
 @bp.post("/customers/purchases/export")
 @web.own_edge
 def export_purchases() -> Response:
-    return _export(lambda: exporting.purchases(web.principal()))
+    return hand_out(lambda: exporting.purchases(web.principal()))
 
 
 # --- below ---------------------------------------------------------------------------------------------------------------
-
-
-def _export(sheet_of: Any) -> Response:
-    """A list as a file; that it left, and how many rows, is recorded before its first byte."""
-    with db.read():
-        if not policy.may_export(web.principal()):
-            raise NotFound
-    sheet: exporting.Sheet = sheet_of()
-    kind = "xlsx" if request.form.get("format") == "xlsx" else "csv"
-    number = sum(1 for _row in sheet.rows())
-    with db.transaction():
-        record(ListExported(sheet.name, number, web.current_actor()))
-    return _file(sheet, kind)
-
-
-def _file(sheet: exporting.Sheet, kind: str) -> Response:
-    made = exporting.as_xlsx(sheet) if kind == "xlsx" else exporting.as_csv(sheet)
-    answer = FlaskResponse(stream_with_context(made), mimetype=exporting.FORMATS[kind].split(";")[0])
-    name = re.sub(r"[^a-z0-9-]", "", sheet.name)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{clock.now():%Y-%m-%d}.{kind}"'
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
 
 
 def _may_import() -> None:
