@@ -228,7 +228,7 @@ def checked(shape: Shape) -> None:
         faults["zone"] = _("There is no such time zone. Write it like Europe/Moscow.")
     for day, spans in shape.weekly.items():
         if day not in range(7) or not _sound(spans):
-            faults[f"day-{day}"] = _("Write shifts like 09:00-13:00, 14:00-18:00. After midnight: 22:00-06:00.")
+            faults[f"day-{day}"] = _("Give each range a beginning and an end; at most %(n)s ranges a day.", n=MOST_SHIFTS)
     if len(shape.special) > MOST_DAYS or not all(_is_day(day) and _sound(spans) for day, spans in shape.special.items()):
         faults["special"] = _("Write one day per line, like 2027-01-01 for a holiday or 2026-12-31 10:00-14:00 for a short day.")
     if not faults and not any(shape.weekly.values()) and not any(shape.special.values()):

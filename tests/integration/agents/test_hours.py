@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
 from helpdesk import clock, db
@@ -109,21 +110,35 @@ def test_a_call_out_of_hours_becomes_a_ticket_with_the_time_at_which_somebody_ca
     assert made.opens_at is None and made.item.channel == "phone"
 
 
+def monday(*ranges: tuple[str, str]) -> dict[str, str]:
+    """Monday's fields of the week."""
+    return {f"{what}-0-{n}": at for n, span in enumerate(ranges, start=1) for what, at in zip(("opens", "closes"), span, strict=True)}
+
+
+def fields_of(text: str, day: int) -> list[tuple[str, str]]:
+    """A day's ranges as the form shows them."""
+    found = []
+    while f'name="opens-{day}-{len(found) + 1}"' in text:
+        n = len(found) + 1
+        found.append(tuple(text.split(f'name="{what}-{day}-{n}" value="')[1].split('"')[0] for what in ("opens", "closes")))
+    return found  # type: ignore[return-value]
+
+
 def test_opening_hours_are_written_previewed_refused_and_kept_while_used(desk: TestDesk, stopped: clock.Hand) -> None:
     c = desk.people
     ada = Browser(desk, c.ada)
-    preview = ada.save(
-        "/admin/hours/new", to="/admin/hours", preview="1", name="Nights", **{"day-0": "22:00-06:00", "special": "2026-03-04"}
-    )
+    nights = monday(("22:00", "06:00"))
+    preview = ada.save("/admin/hours/new", to="/admin/hours", preview="1", name="Nights", special="2026-03-04", row=None, **nights)
     assert preview.status_code == 200 and "22:00–24:00" in preview.text and "00:00–06:00" in preview.text
-    bad = {"name": "", "zone": "Mars/Base", "special": "soon", "day-1": "9 to 5"}
+    bad = {"name": "", "zone": "Mars/Base", "special": "soon", **monday(("09:00", ""))}
     wrong = ada.save("/admin/hours/new", to="/admin/hours", **bad)
-    for words in ("fill this in", "no such time zone", "Write shifts like", "one day per line"):
+    for words in ("fill this in", "no such time zone", "a beginning and an end", "one day per line"):
         assert words in wrong.text, words
-    assert wrong.status_code == 422 and 'value="9 to 5"' in wrong.text
+    assert wrong.status_code == 422 and fields_of(wrong.text, 0) == [("09:00", "")]
     assert ada.save("/admin/hours/new", to="/admin/hours", name="Office", zone="Europe/Moscow").status_code == 303
     with db.read() as session:
         hours = session.scalars(select(calendars.Hours)).one()
+        assert calendars.shape_of(hours).weekly == {day: [["09:00", "18:00"]] for day in range(5)}
     assert ada.save(f"/admin/queues/{c.support}", hours_id=str(hours.id)).status_code == 303
     refused = ada.send(f"/admin/hours/{hours.id}/removal", page="/admin/hours")
     assert refused.status_code == 409 and "Support" in refused.text
@@ -132,3 +147,42 @@ def test_opening_hours_are_written_previewed_refused_and_kept_while_used(desk: T
     assert ada.save(f"/admin/queues/{c.support}", hours_id="").status_code == 303
     assert ada.send(f"/admin/hours/{hours.id}/removal", page="/admin/hours").status_code == 303
     assert Browser(desk, c.dana).open("/admin/hours").status_code in (403, 404)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_ranges_are_added_dropped_and_copied_without_saving_anything_and_without_a_script(desk: TestDesk, stopped: clock.Hand) -> None:
+    ada = Browser(desk, desk.people.ada)
+
+    def press(row: str, **fields: str) -> str:
+        answer = ada.save("/admin/hours/new", to="/admin/hours", name="Split", row=row, **fields)
+        assert answer.status_code == 200, "a half-filled range is no fault yet"
+        return answer.text
+
+    added = press("add-0")
+    assert fields_of(added, 0) == [("09:00", "18:00"), ("", "")] and added.count("autofocus") == 1
+    assert 'name="opens-0-2" value="" ' in added.split("autofocus")[0].rsplit("<input", 1)[1] + " "
+    split = monday(("09:00", "13:00"), ("14:00", "18:00"))
+    assert fields_of(press("drop-0-1", **split), 0) == [("14:00", "18:00")]
+    copied = press("copy-0", **split)
+    assert all(fields_of(copied, day) == [("09:00", "13:00"), ("14:00", "18:00")] for day in range(5))
+    assert fields_of(copied, 5) == [] and "09:00–13:00, 14:00–18:00" in copied
+    most = monday(*((f"{hour:02}:00", f"{hour:02}:30") for hour in range(8, 14)))
+    assert len(fields_of(press("add-0", **most), 0)) == calendars.MOST_SHIFTS
+    for nonsense in ("add-9", "drop-0-9", "x", ""):
+        assert fields_of(press(nonsense), 0) == [("09:00", "18:00")]
+    with db.read() as session:
+        assert session.scalars(select(calendars.Hours)).all() == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_week_of_split_ranges_is_saved_as_it_stands_and_an_empty_range_is_not_meant(desk: TestDesk) -> None:
+    ada = Browser(desk, desk.people.ada)
+    fields = monday(("9:00", "13:00"), ("", ""), ("14:00:00", "00:00"))
+    assert ada.save("/admin/hours/new", to="/admin/hours", name="Split", **fields).status_code == 303
+    with db.read() as session:
+        hours = session.scalars(select(calendars.Hours)).one()
+        assert calendars.shape_of(hours).weekly[0] == [["09:00", "13:00"], ["14:00", "00:00"]]
+    page = ada.open(f"/admin/hours/{hours.id}").text
+    assert fields_of(page, 0) == [("09:00", "13:00"), ("14:00", "00:00")] and fields_of(page, 6) == []
+    unreadable = ada.save(f"/admin/hours/{hours.id}", **monday(("25:00", "26:00")))
+    assert unreadable.status_code == 422 and "a beginning and an end" in unreadable.text
