@@ -288,7 +288,8 @@ NAMES = {
 
 
 def own_words(path: Path) -> Iterator[str]:
-    text = re.sub(r"\{#.*?#\}|\{% block body(?:class|attrs) %\}.*?\{% endblock %\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    unsaid = r"\{#.*?#\}|\{% block body(?:class|attrs) %\}.*?\{% endblock %\}|<style>.*?</style>"
+    text = re.sub(unsaid, "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "\x01", text, flags=re.DOTALL)
     for attribute in re.findall(r'\s(?:title|placeholder|aria-label|alt|data-confirm|data-command)="([^"]*)"', text):
         yield from own(attribute)
