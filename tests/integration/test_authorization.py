@@ -55,7 +55,8 @@ LEADS = "wallboard.* leading.* email.* admin.start".split()
 LEADS += """
     crm.imports crm.upload_import crm.show_import crm.configure_import crm.stop_import crm.undo_import crm.import_faults
     crm.place_hold crm.lift_hold crm.customer_data crm.confirm_erasure crm.erase_customer
-    agents.export_tickets crm.export_customers crm.export_organizations crm.export_purchases crm.seek_duplicates crm.hand_over_page crm.hand_over
+    agents.export_tickets crm.export_customers crm.export_organizations crm.export_purchases crm.seek_duplicates
+    crm.hand_over_page crm.hand_over
 """.split()
 LEADS += "kb_manage.imports kb_manage.upload_articles kb_manage.show_article_import kb_manage.go_on_with_import".split()
 LEADS += "care.satisfaction care.reason care.plan_action care.settle_action worth.retention worth.model worth.compute_now".split()
