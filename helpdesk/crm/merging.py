@@ -20,7 +20,7 @@ from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.auth import User
 from helpdesk.catalog import ContactsMerged, ContactsUnmerged
-from helpdesk.crm import contacts, history, profile, timeline
+from helpdesk.crm import contacts, history, profile, timeline, worth
 from helpdesk.crm.base_models import Duplicate, Merge
 from helpdesk.crm.models import Contact, Identity, Interaction, Order, Rating
 from helpdesk.errors import Conflict, Invalid
@@ -114,6 +114,7 @@ def merge(source: Contact, into: Contact, *, by: Actor, take: Mapping[str, str] 
     db.session().flush()
     timeline.recount(into)
     profile.refresh(into)
+    worth.recount(into)
     _settle(source.id, into.id, "merged", by)
     record(ContactsMerged(into.id, source.id, made.id, by))
     return made
@@ -139,6 +140,7 @@ def undo(made: Merge, *, by: Actor) -> Parted:
     for contact in (source, speaker):
         timeline.recount(contact)
         profile.refresh(contact)
+        worth.recount(contact)
     _settle(source.id, into.id, "different", by)
     record(ContactsUnmerged(into.id, source.id, made.id, by))
     return Parted(made, kept)

@@ -20,7 +20,7 @@ from helpdesk import clock, db, versions
 from helpdesk.actor import Actor
 from helpdesk.auth import Principal
 from helpdesk.catalog import SettingsChanged
-from helpdesk.crm import fields, policy, words
+from helpdesk.crm import consent, fields, policy, words
 from helpdesk.crm.base_models import CustomField, FieldKind, Segment
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Order, Organization
 from helpdesk.errors import Invalid, NotFound, Words
@@ -231,6 +231,8 @@ _FIELDS: dict[str, Asked] = {
     "satisfaction": Asked(_("Satisfaction"), "number", lambda: Contact.satisfaction),
     "ratings": Asked(_("Ratings"), "number", lambda: Contact.ratings_count),
     "survey_allowed": Asked(_("May be asked how it was"), "yes_no", lambda: Contact.survey_allowed.is_(True)),
+    "news_allowed": Asked(_("May be sent news and offers"), "yes_no", lambda: consent.permitted("news")),
+    "profiling_allowed": Asked(_("Lets us work out what suits them"), "yes_no", lambda: consent.permitted("profiling")),
     "orders": Asked(_("Orders"), "number", _orders(func.count)),
     "last_order": Asked(_("Last order"), "ago", _orders(lambda: func.max(Order.at, type_=Order.at.type))),
     "bought": Asked(_("Bought in all"), "number", _orders(lambda: func.coalesce(func.sum(Order.total_cents), 0) / 100.0), worth=True),

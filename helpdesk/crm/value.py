@@ -163,6 +163,10 @@ class Tier(StrEnum):
         return list(Tier).index(self)
 
 
+#: Tiers that the computation gives to a contact; any other one was given by a person and stays.
+DERIVED_TIERS = ("", *(tier.value for tier in Tier if tier is not Tier.NONE))
+
+
 @dataclass(frozen=True, slots=True)
 class TierRule:
     """What counts as regular; a desk that sells yearly contracts sets other lengths than a canteen.

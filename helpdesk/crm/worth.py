@@ -6,27 +6,33 @@ one way. Money is in main units here, in the desk's currency.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import format_decimal
-from sqlalchemy import select
+from sqlalchemy import delete, inspect, select, update
 
 from helpdesk import db
 from helpdesk.auth import Principal
-from helpdesk.crm import beside, policy, worth_words
+from helpdesk.crm import beside, consent, policy, worth_words
 from helpdesk.crm import contacts as people
 from helpdesk.crm.figures import Figure
 from helpdesk.crm.health import STARTING_WEIGHTS, Health, Signals, Weights, assess
+from helpdesk.crm.models import Contact
+from helpdesk.crm.value import DERIVED_TIERS
 from helpdesk.crm.worth_models import CustomerValue, ValueRun
 
 
 @dataclass(frozen=True)
 class Worth:
-    """Everything that is known of one customer's worth. Figures without a value say so with None, never with 0."""
+    """Everything that is known of one customer's worth. Figures without a value say so with None, never with 0.
+
+    parts: of how many contacts it was added up, because they were merged after the night.
+    """
 
     row: CustomerValue
+    parts: int
     historic: Figure
     lifetime: Figure
     to_come: Figure
@@ -54,15 +60,51 @@ def weights(of: ValueRun) -> Weights:
 
 
 def of(contacts: Collection[int]) -> Worth | None:
-    """The worth of one person, whoever of the merged contacts speaks for them; None before the first night."""
-    row = db.session().scalar(
-        select(CustomerValue).where(CustomerValue.contact_id.in_(contacts)).order_by(CustomerValue.as_of.desc()).limit(1)
-    )
+    """The worth of one person; None before the first night. Who was merged since is what each of them was worth, added up."""
+    found = select(CustomerValue).where(CustomerValue.contact_id.in_(contacts))
+    rows = list(db.session().scalars(found.order_by(CustomerValue.purchases.desc(), CustomerValue.contact_id)))
     latest = run()
-    return None if row is None or latest is None else _worth(row, latest)
+    if not rows or latest is None:
+        return None
+    return _worth(rows[0] if len(rows) == 1 else _together(rows, latest), latest, parts=len(rows))
 
 
-def _worth(row: CustomerValue, latest: ValueRun) -> Worth:
+def recount(contact: Contact) -> None:
+    """On the contact stands what the night found of everybody who is this person now; the next night knows exactly."""
+    ids = people.group(contact.id)
+    if not consent.allows(contact, "profiling"):
+        forget(ids)
+    elif (found := of(ids)) is not None:
+        contact.value_cents, contact.currency = found.row.historic_cents, found.row.currency
+
+
+def forget(contacts: Collection[int]) -> None:
+    """What was computed of somebody goes. Orders and payments are facts and stay."""
+    session = db.session()
+    session.execute(delete(CustomerValue).where(CustomerValue.contact_id.in_(contacts)))
+    session.execute(update(Contact).where(Contact.id.in_(contacts)).values(value_cents=0))
+    session.execute(update(Contact).where(Contact.id.in_(contacts), Contact.tier.in_(DERIVED_TIERS)).values(tier=""))
+
+
+#: What can be added up without computing anew.
+_SUMS = ("purchases", "total_cents", "margin_cents", "year_cents", "contacts", "handle_s", "service_cents", "historic_cents",
+         "lifetime_cents", "to_come_cents", "window_purchases", "window_cents", "paid_orders", "paid_at_once")  # fmt: skip
+
+
+def _together(rows: Sequence[CustomerValue], latest: ValueRun) -> CustomerValue:
+    """One row of several; rhythm, tier and health are of whoever bought the most. The cost of winning one person is taken off once."""
+    values = {column.key: getattr(rows[0], column.key) for column in inspect(CustomerValue).column_attrs}
+    for name in _SUMS:
+        known = [value for row in rows if (value := getattr(row, name)) is not None]
+        values[name] = sum(known) if known else None
+    again = max(0, sum(1 for row in rows if row.purchases) - 1) * latest.model["winning_cents"]
+    values["historic_cents"] += again
+    if values["lifetime_cents"] is not None:
+        values["lifetime_cents"] += max(0, sum(1 for row in rows if row.lifetime_cents is not None) - 1) * latest.model["winning_cents"]
+    return CustomerValue(**values)
+
+
+def _worth(row: CustomerValue, latest: ValueRun, *, parts: int) -> Worth:
     model, as_of = latest.model, row.as_of
     retention, won = model["retention"], model["winning_cents"] / 100 if row.purchases else 0.0
     buying, spending = model.get("buying", {}), model.get("spending", {})
@@ -73,6 +115,7 @@ def _worth(row: CustomerValue, latest: ValueRun) -> Worth:
 
     return Worth(
         row,
+        parts,
         historic=figure(
             row.historic_cents / 100, "value.historic", row.purchases,
             margin=row.margin_cents / 100, acquisition_cost=won, service_cost=row.service_cents / 100,
@@ -111,7 +154,8 @@ def _on_the_page(who: Principal, contacts: Collection[int]) -> dict[str, Any]:
     ids = list(contacts)
     if not ids or not policy.may_see_value(who) or set(people.group(ids[0])) != set(ids):
         return {"shown": False}
-    return {"shown": True, "worth": of(ids), "words": worth_words.names(), "restless": restless}
+    declined = not consent.allows(db.session().get_one(Contact, ids[0]), "profiling")
+    return {"shown": True, "declined": declined, "worth": of(ids), "words": worth_words.names(), "restless": restless}
 
 
 def restless(rule: str, value: float) -> str:

@@ -1,7 +1,8 @@
 """The facts behind everybody's value, one customer after the other, in the order of their ids.
 
 A handful of queries, each read in the same order and joined while they pass by: nothing is held for more than one customer, so that half a
-million of them need no more memory than one. Rows of merged contacts count for who speaks for them; erased people are left out.
+million of them need no more memory than one. Rows of merged contacts count for who speaks for them; erased people, and who does not want
+to be profiled, are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.engine import Connection
 
+from helpdesk.crm import consent
 from helpdesk.crm.models import Contact, Interaction, Order, Rating
 from helpdesk.crm.satisfaction import Question
 from helpdesk.crm.satisfaction import Rating as Given
@@ -79,7 +81,7 @@ def people(connection: Connection, *, as_of: datetime, past: datetime, rates: Ma
     ratings = _grouped(connection, _ratings(as_of))
     service = _grouped(connection, _service(as_of))
     tickets = _grouped(connection, _tickets(as_of, past))
-    everybody = select(_WHO).where(Contact.merged_into_id.is_(None), Contact.erased_at.is_(None))
+    everybody = select(_WHO).where(Contact.merged_into_id.is_(None), Contact.erased_at.is_(None), consent.permitted("profiling"))
     for (who,) in _streamed(connection, everybody.order_by(Contact.id)):
         person = Person(who)
         _purchases(person, orders.of(who), payments.of(who), returned, rates)

@@ -1,4 +1,7 @@
-"""When everybody's value is computed: once a night, or when a supervisor asks for it. One computation at a time."""
+"""When everybody's value is computed: once a night, or when a supervisor asks for it. One computation at a time.
+
+Who withdraws from profiling loses what was computed of them at once; the next night leaves them out.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from sqlalchemy import select
 from helpdesk import clock, db, web
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents.worth import process
-from helpdesk.catalog import ValueWanted
+from helpdesk.catalog import ConsentChanged, ValueWanted
+from helpdesk.crm import consent, contacts, worth
+from helpdesk.crm.models import Contact
 from helpdesk.crm.worth_models import ValueRun
 from helpdesk.errors import Conflict
 from helpdesk.events import Outside, reaction, record
@@ -50,6 +55,17 @@ def compute(fact: ValueWanted) -> Outside | None:
         return None
     run.state = "running"
     return Outside(lambda: process.run(fact.run_id), lambda result: _ended(fact.run_id, result), patience=process.PATIENCE)
+
+
+@reaction(
+    ConsentChanged, when=lambda fact: fact.purpose == "profiling" and not fact.given, key=lambda fact: f"contact:{fact.contact_id}",
+    name="worth.forget",
+)  # fmt: skip
+def forget(fact: ConsentChanged) -> None:
+    """They do not want to be profiled."""
+    contact = contacts.canonical(db.session().get_one(Contact, fact.contact_id))
+    if not consent.allows(contact, "profiling"):
+        worth.forget(contacts.group(contact.id))
 
 
 def _ended(run_id: int, result: object) -> None:

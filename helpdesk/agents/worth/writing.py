@@ -20,14 +20,12 @@ from helpdesk.agents.worth.columns import signals_of
 from helpdesk.agents.worth.facts import Trouble
 from helpdesk.crm import health
 from helpdesk.crm.models import Contact
-from helpdesk.crm.value import Tier
+from helpdesk.crm.value import DERIVED_TIERS, Tier
 from helpdesk.crm.worth_models import CustomerValue
 from helpdesk.preferences import Preferences
 
 #: Rows of one write.
 CHUNK = 2000
-#: Tiers that the computation gives; any other one was given by a person and stays.
-DERIVED_TIERS = ("", *(tier.value for tier in Tier if tier is not Tier.NONE))
 _VALUE = cast(Table, CustomerValue.__table__)
 _CONTACT = cast(Table, Contact.__table__)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from helpdesk import clock, db
-from helpdesk.actor import SYSTEM
-from helpdesk.crm import contacts, fields, merging, segments, timeline
+from helpdesk.actor import SYSTEM, Actor
+from helpdesk.crm import consent, contacts, fields, merging, segments, timeline
 from helpdesk.crm.base_models import Segment
 from helpdesk.crm.models import Contact, Order
 from helpdesk.errors import Invalid
@@ -87,6 +87,24 @@ CAROL, OLEG, BOTH = {"Carol"}, {"Олег"}, {"Carol", "Олег"}
 )  # fmt: skip
 def test_each_question_is_answered_as_the_facts_are(crowd: TestDesk, question: dict[str, Any], answer: set[str]) -> None:
     assert found(crowd, question) == answer
+
+
+def test_consent_is_asked_as_its_newest_word_says(crowd: TestDesk) -> None:
+    by, carol = Actor("user", crowd.people.ada), crowd.people.carol
+    assert found(crowd, leaf("news_allowed", "yes")) == set() and found(crowd, leaf("profiling_allowed", "yes")) == BOTH
+    with db.transaction() as session:
+        twin = contacts.add(name="Carol again", by=by)
+        for given in (False, True):
+            consent.say(session.get_one(Contact, carol), "news", given, source="agent", by=by)
+        consent.say(twin, "profiling", False, source="agent", by=by)
+        merging.merge(twin, session.get_one(Contact, carol), by=by)
+    assert found(crowd, leaf("news_allowed", "yes")) == CAROL and found(crowd, leaf("news_allowed", "no")) == OLEG
+    assert found(crowd, leaf("profiling_allowed", "no")) == CAROL, "a no of one of the merged counts for the person"
+    with db.read() as session:
+        alive = session.query(Contact).filter(Contact.merged_into_id.is_(None)).all()
+        said = {(purpose, one.name.split()[0]): consent.allows(one, purpose) for one in alive for purpose in ("news", "profiling")}
+    for (purpose, name), allowed in said.items():
+        assert allowed == (name in found(crowd, leaf(f"{purpose}_allowed", "yes")))
 
 
 def test_what_a_merged_one_brought_counts_for_who_speaks(crowd: TestDesk) -> None:

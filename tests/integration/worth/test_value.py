@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from helpdesk import clock, db
-from helpdesk.actor import SYSTEM
+from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents.worth import compute, nightly
-from helpdesk.crm import btyd, health, queries, value
+from helpdesk.crm import btyd, consent, health, merging, queries, value, worth
 from helpdesk.crm.models import Contact, Interaction, Order, Rating
 from helpdesk.crm.satisfaction import Question, score, trend
 from helpdesk.crm.satisfaction import Rating as Given
@@ -212,6 +212,58 @@ def test_merged_people_are_worth_one_sum_and_erased_ones_nothing(desk: TestDesk,
     _run, after = computed_later(desk)
     assert after[first].margin_cents == before[first].margin_cents + before[second].margin_cents
     assert second not in after and third not in after
+
+
+def test_a_merge_adds_up_what_both_are_worth_at_once_and_parting_takes_it_apart(desk: TestDesk, bought: list[int]) -> None:
+    _run, rows = computed(desk)
+    first, second = [contact for contact in bought if rows[contact].purchases > 1][:2]
+    by = Actor("user", desk.people.dana)
+    with db.transaction() as session:
+        made = merging.merge(session.get_one(Contact, second), session.get_one(Contact, first), by=by)
+    whole = rows[first].historic_cents + rows[second].historic_cents + 500  # winning one person cost once
+    with db.read() as session:
+        assert session.get_one(Contact, first).value_cents == whole
+        shown = worth.of([first, second])
+        assert shown is not None and shown.parts == 2 and shown.historic.value == whole / 100
+        assert shown.historic.n == rows[first].purchases + rows[second].purchases
+    page = desk.client(desk.people.dana).get(f"/customers/{first}").text
+    assert "Merged since the last night" in page
+    with db.transaction() as session:
+        merging.undo(session.merge(made), by=by)
+    with db.read() as session:
+        assert [session.get_one(Contact, one).value_cents for one in (first, second)] == [
+            rows[one].historic_cents for one in (first, second)
+        ]
+    _run, after = computed_later(desk)
+    assert after[first].historic_cents == rows[first].historic_cents
+
+
+def test_who_does_not_want_to_be_profiled_is_left_out_and_loses_what_was_computed_at_once(desk: TestDesk, bought: list[int]) -> None:
+    _run, rows = computed(desk)
+    shy, vip = [contact for contact in bought if rows[contact].tier != "none"][:2]
+    by = Actor("user", desk.people.dana)
+    with db.transaction() as session:
+        session.get_one(Contact, vip).tier = "vip"
+        for one in (shy, vip):
+            consent.say(session.get_one(Contact, one), "profiling", False, source="agent", by=by, proof="By phone")
+    desk.work()
+    with db.read() as session:
+        assert worth.of([shy]) is None and session.get_one(Contact, shy).tier == "" and session.get_one(Contact, shy).value_cents == 0
+        assert session.get_one(Contact, vip).tier == "vip", "what a person gave stays"
+    page = desk.client(desk.people.dana).get(f"/customers/{shy}").text
+    assert "do not want to be profiled" in page and "Still buys" not in page
+    _run, after = computed_later(desk)
+    assert shy not in after and vip not in after and len(after) == len(rows) - 2
+    with db.transaction() as session:
+        consent.say(session.get_one(Contact, shy), "profiling", True, source="portal", by=by)
+    desk.work()
+    with db.transaction() as session:
+        run = nightly.want(by=SYSTEM)
+        run.as_of = clock.now() + timedelta(minutes=2)
+        session.flush()
+    compute.compute(run.id)
+    with db.read():
+        assert worth.of([shy]) is not None and worth.of([vip]) is None
 
 
 def computed_later(desk: TestDesk) -> tuple[ValueRun, dict[int, CustomerValue]]:
