@@ -185,6 +185,7 @@ REACTING = (
     "helpdesk.tickets.knowledge",
     "helpdesk.tickets.surveys",
     "helpdesk.agents.routing",
+    "helpdesk.agents.reordering",
     "helpdesk.agents.worth.nightly",
     "helpdesk.agents.wrap_up",
     "helpdesk.agents.notifications",

@@ -181,6 +181,21 @@ class WorkItem(Base):
     )  # fmt: skip
 
 
+class Reordering(Base):
+    """Work that waits follows a changed rule, a batch at a time: of one queue, or of all (None). Kept to show how far it is."""
+
+    __tablename__ = "reordering"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    queue_id: Mapped[int | None] = mapped_column(ForeignKey("queue.id"))
+    asked_at: Mapped[datetime] = mapped_column(default=clock.now)
+    total: Mapped[int] = mapped_column(default=0)
+    done: Mapped[int] = mapped_column(default=0)
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("ix_reordering_open", "queue_id", **where("finished_at IS NULL")),)
+
+
 class Offer(Base):
     """Work held out to one agent until `expires_at`. The database allows one open or accepted offer per item."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from helpdesk import clock, db
@@ -97,28 +97,20 @@ def overdue() -> list[int]:
     return list(db.session().scalars(late))
 
 
-def reshape(queue: Queue) -> None:
-    """Waiting items follow what their queue says now: step, signature, tier and weight; their place in time stays."""
-    session = db.session()
-    mine = (WAITING, WorkItem.queue_id == queue.id)
-    for item in session.scalars(select(WorkItem).where(*mine, WorkItem.step == 0)):
+def reshape(queue: Queue, *, after: int = 0, limit: int = MOST_AT_ONCE) -> list[WorkItem]:
+    """The next waiting items of a queue, by id, follow what it says now: step, signature, tier and weight; their place in time stays.
+
+    Those that were looked at: none when all are.
+    """
+    found = select(WorkItem).where(WAITING, WorkItem.queue_id == queue.id, WorkItem.id > after).order_by(WorkItem.id).limit(limit)
+    items = list(db.session().scalars(found.with_for_update().execution_options(populate_existing=True)))
+    for item in items:
+        item.step = min(item.step, 1)  # by its age alone: steps may have become longer, too
         stand(item, queue, requester_id=0)
-    session.flush()
-    steps = of(queue)
-    columns = (WorkItem.id, WorkItem.channel, WorkItem.enqueued_at)
-    rows = session.execute(select(*columns).where(*mine, WorkItem.step > 0).order_by(WorkItem.channel)).all()
-    now = clock.now()
-    for channel, of_channel in groupby(rows, key=lambda row: row.channel):
-        by_step: dict[int, list[dict[str, Any]]] = {}
-        for row in of_channel:
-            at = widening.standing(steps, (now - row.enqueued_at).total_seconds(), at_least=1)
-            ends = None if at.until_age is None else row.enqueued_at + timedelta(seconds=at.until_age)
-            by_step.setdefault(at.step, []).append({"id": row.id, "step_until": ends})
-        for step, items in by_step.items():
-            same = {"step": step, "signature_id": signature_of(queue, channel, step).id, "weight": weight_of(queue, channel)}
-            session.execute(update(WorkItem), [same | item for item in items])
-    normal = update(WorkItem).where(*mine, ~WorkItem.emergency).values(tier=queue.tier)
-    session.execute(normal, execution_options={"synchronize_session": False})
+        item.weight = weight_of(queue, item.channel)
+        item.tier = 0 if item.emergency else queue.tier
+    db.session().flush()
+    return items
 
 
 def weight_of(queue: Queue, channel: str) -> int:

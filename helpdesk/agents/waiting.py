@@ -64,18 +64,45 @@ def place(item: WorkItem, ticket: Ticket, *, afresh: bool = False) -> None:
     item.queue_id, item.weight = queue.id, steps.weight_of(queue, item.channel)
     item.tier = 0 if item.emergency else queue.tier
     item.vkey = int(ranking.vkey(_due(item, ticket, queue).timestamp(), boosted.total_s) * 1000)
-    item.boost = {"total_s": boosted.total_s, "priority_s": boosted.priority_s, "value_s": boosted.value_s}
+    item.boost = _told(boosted)
     steps.stand(item, queue, requester_id=ticket.requester_id, afresh=afresh)
 
 
 def boost_of(ticket: Ticket) -> ranking.Boost:
     """How much earlier than its deadline a ticket counts, and why: its priority and what the customer is worth, bounded."""
+    return _boost(ticket.priority, db.session().get_one(Contact, ticket.requester_id))
+
+
+def reboost(*, after: int, limit: int) -> list[WorkItem]:
+    """The next waiting items of any queue, by id, get the boosts of now; deadlines stay. Those that were looked at."""
+    found = (
+        select(WorkItem, Ticket.priority, Contact)
+        .join(Ticket, Ticket.id == WorkItem.ticket_id)
+        .join(Contact, Contact.id == Ticket.requester_id)
+        .where(steps.WAITING, WorkItem.id > after)
+        .order_by(WorkItem.id)
+        .limit(limit)
+    )
+    rows = db.session().execute(found.with_for_update(of=WorkItem).execution_options(populate_existing=True)).all()
+    for item, priority, contact in rows:
+        boosted = _boost(priority, contact)
+        if item.boost.get("total_s") != boosted.total_s:
+            item.vkey += round((item.boost.get("total_s", 0.0) - boosted.total_s) * 1000)
+        item.boost = _told(boosted)
+    db.session().flush()
+    return [row.WorkItem for row in rows]
+
+
+def _boost(priority: str, contact: Contact) -> ranking.Boost:
     said = preferences()
     rules = ranking.BoostRules(
         {"high": float(said.boost_high_s), "urgent": float(said.boost_urgent_s)}, float(said.boost_value_s), float(said.boost_largest_s)
     )
-    tier = crm.boost_tier(db.session().get_one(Contact, ticket.requester_id))
-    return ranking.boost(str(ticket.priority), TIER_VALUE.get(tier, 0.0), rules)
+    return ranking.boost(str(priority), TIER_VALUE.get(crm.boost_tier(contact), 0.0), rules)
+
+
+def _told(boosted: ranking.Boost) -> dict[str, float]:
+    return {"total_s": boosted.total_s, "priority_s": boosted.priority_s, "value_s": boosted.value_s}
 
 
 def waiting_ids(queue_ids: Iterable[int] | None = None, *, before: datetime | None = None) -> list[int]:

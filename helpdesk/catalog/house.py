@@ -101,6 +101,23 @@ class QueueChanged:
 
 
 @event
+class BoostsChanged:
+    """Priorities and customers' value put work earlier in line by more or less than before: what waits is keyed anew."""
+
+    by: Actor
+
+
+@event
+class StepsComing:
+    """Steps of a queue changed while work waited there: of what waited then (up to `upto`) some reaches its next step at `at` (ISO)."""
+
+    queue_id: int
+    upto: int
+    at: str
+    by: Actor
+
+
+@event
 class DryRunAsked:
     """Somebody who leads wants to know what a changed rule would have done to a recorded week. Nothing is changed by it."""
 

@@ -18,7 +18,7 @@ bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 #: What supervisors may look at: who works where, and what it takes.
 OPEN_TO_SUPERVISORS = frozenset(
-    ("admin.start", "admin.people", "admin.person", "admin.teams", "admin.skills", "admin.queues", "admin.queue")
+    ("admin.start", "admin.people", "admin.person", "admin.teams", "admin.skills", "admin.queues", "admin.queue", "admin.reordering_state")
 )  # fmt: skip
 
 

@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 
 from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from helpdesk import db, web
 from helpdesk.db import Base
-from helpdesk.errors import Conflict, HelpdeskError, Invalid, NotFound
+from helpdesk.errors import Conflict, HelpdeskError, Invalid, NotFound, Words
 
 T = TypeVar("T", bound=Base)
 
@@ -38,6 +39,15 @@ def page(template: str, wrong: HelpdeskError | None = None, **values: Any) -> Re
     form = request.form if request.method == "POST" else {}
     html = render_template(template, here="admin", errors=errors, trouble=trouble, form=form, **values)
     return make_response(html, wrong.status if wrong is not None else 200)
+
+
+def saved_and_follows(waiting: int) -> Words:
+    """What is said after a change that work in line follows: how much of it waits."""
+    if not waiting:
+        return _("Saved.")
+    return ngettext(
+        "Saved. %(num)s piece of work that waits follows at once.", "Saved. %(num)s pieces of work that wait follow at once.", waiting
+    )
 
 
 def whole(name: str, default: int = 0) -> int:

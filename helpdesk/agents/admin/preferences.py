@@ -7,14 +7,16 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from flask import Response, flash, request
+from flask import Response, flash, render_template, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from helpdesk import web
+from helpdesk.agents import reordering
 from helpdesk.agents.admin import bp
-from helpdesk.agents.admin.forms import REFUSALS, page
-from helpdesk.catalog import SettingsChanged
+from helpdesk.agents.admin.forms import REFUSALS, find, page, saved_and_follows
+from helpdesk.agents.models import Reordering
+from helpdesk.catalog import BoostsChanged, SettingsChanged
 from helpdesk.crm import money
 from helpdesk.errors import HelpdeskError, Invalid, Words
 from helpdesk.events import record
@@ -106,7 +108,7 @@ NUMBERS = (
     Setting(
         "boost_largest_s",
         lazy_gettext("All boosts together count at most so many minutes"),
-        lazy_gettext("Applies to work that begins to wait or changes from now on."),
+        lazy_gettext("Work that waits follows at once."),
         0,
         24 * 60,
         60,
@@ -171,10 +173,18 @@ def change_preferences() -> Response:
         if changed:
             prefer(**changed)
             record(SettingsChanged(web.current_actor(), what="preferences"))
+        if reordered := any(name.startswith("boost_") for name in changed):
+            record(BoostsChanged(web.current_actor()))
     except REFUSALS as wrong:
         return _page(wrong)
-    flash(_("Saved."))
+    flash(saved_and_follows(reordering.waits() if reordered else 0))
     return web.see("/admin/preferences")
+
+
+@bp.get("/reorderings/<int:walk_id>")
+def reordering_state(walk_id: int) -> str:
+    """How far waiting work has followed a change: the part of a page that moves."""
+    return render_template("admin/_reordering_state.html", walk=find(Reordering, walk_id))
 
 
 def _read() -> dict[str, Any]:
@@ -214,6 +224,7 @@ def _page(wrong: HelpdeskError | None = None) -> Response:
         numbers=_shown_numbers(now),
         switches=SWITCHES,
         languages=LANGUAGES,
+        walk=reordering.running(),
         now={**now, **{number.name: round(now[number.name] / number.unit) for number in _shown_numbers(now)}},
         version=_stamp(),
     )

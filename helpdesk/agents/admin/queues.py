@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from helpdesk import web
-from helpdesk.agents import people, queues, skills
-from helpdesk.agents.admin import bp
+from helpdesk.agents import people, queues, reordering, skills
+from helpdesk.agents.admin import bp, forms
 from helpdesk.agents.admin.forms import REFUSALS, find, ids, levels, page, seen, whole
 from helpdesk.agents.words import queue_name
 from helpdesk.db import session
@@ -55,7 +55,7 @@ def change_queue(queue_id: int) -> Response:
         queues.edit(queue, _shape(), seen=seen(), by=web.current_actor())
     except REFUSALS as wrong:
         return _queue_page(queue, wrong)
-    flash(_("Saved."))
+    flash(forms.saved_and_follows(reordering.waits(queue.id)))
     return web.see(f"/admin/queues/{queue.id}")
 
 
@@ -138,6 +138,7 @@ def _queue_page(queue: Queue | None, wrong: HelpdeskError | None = None) -> Resp
         "admin/queue.html",
         wrong,
         queue=queue,
+        walk=reordering.running(queue.id) if queue is not None else None,
         shape=shape,
         people=people.everybody(also=set(shape.members)),
         skills=[skill for skill, _count in skills.listed()],

@@ -105,6 +105,8 @@ FACTS: dict[str, Words] = {
     "password_changed": _("Password changed"),
     "sessions_ended": _("Signed out everywhere"),
     "queue_changed": _("Queue changed"),
+    "boosts_changed": _("Order of waiting work changed"),
+    "steps_coming": _("More agents will be admitted to waiting work"),
     "dry_run_asked": _("Change tried on a past week"),
     "settings_changed": _("Settings changed"),
     "delivery_retried": _("Failed work tried again"),

@@ -11,7 +11,7 @@ from tests.desks import TestDesk
 from tests.forms import Browser
 
 #: Pages that supervisors may read; nothing else.
-READ_BY_SUPERVISORS = {"start", "people", "person", "teams", "skills", "queues", "queue"}
+READ_BY_SUPERVISORS = {"start", "people", "person", "teams", "skills", "queues", "queue", "reordering_state"}
 #: What an administrator's empty form is answered with, where it is not a redirect.
 EMPTY = {
     "invite": 422, "change_person": 422, "change_role": 422, "deactivate": 409, "activate": 303, "send_link": 200, "add_team": 422,
@@ -28,7 +28,7 @@ READ |= {"surveys": 200, "new_survey": 200, "survey": 404}
 EMPTY |= {"add_survey": 422, "change_survey": 404}
 READ |= {"dispositions": 200, "hours": 200, "new_hours": 200, "one_of_hours": 404, "customers": 200, "customer_field": 404}
 EMPTY |= {"add_disposition": 422, "change_disposition": 404, "add_hours": 422, "change_hours": 404, "remove_hours": 404}
-READ |= {"retention": 200}
+READ |= {"retention": 200, "reordering_state": 404}
 EMPTY |= {"change_retention": 422}
 EMPTY |= {"change_customers": 422, "add_customer_field": 422, "change_customer_field": 404}
 
@@ -40,7 +40,7 @@ def routes(desk: TestDesk, method: str) -> list[Rule]:
 def path_of(rule: Rule, desk: TestDesk) -> str:
     known = {"user_id": desk.people.alice, "team_id": 1, "skill_id": desk.people.russian, "queue_id": desk.people.support,
              "inbox_id": desk.people.mail, "delivery_id": 999}  # fmt: skip
-    known |= {"survey_id": 999, "code_id": 999, "hours_id": 999, "field_id": 999}
+    known |= {"survey_id": 999, "code_id": 999, "hours_id": 999, "field_id": 999, "walk_id": 999}
     path = rule.rule
     for name in rule.arguments:
         path = path.replace(f"<int:{name}>", str(known[name]))
