@@ -46,6 +46,7 @@ from helpdesk.catalog import (
     OfferExpired,
     PresenceChanged,
     PriorityChanged,
+    QueueChanged,
     StatusChanged,
     TicketAssigned,
     TicketClosed,
@@ -182,16 +183,15 @@ def freed(fact: AssignmentEnded) -> Outside | None:
 
 @reaction(PresenceChanged, name="routing.presence")
 def presence_changed(fact: PresenceChanged) -> Outside | None:
-    """An agent who became available is asked at once, also about what everybody refused; one who left gives open offers back."""
+    """An agent who became available is asked at once; one who left gives open offers back."""
     if fact.new == PresenceState.AVAILABLE:
-        refused = _refused_in_queues_of(fact.user_id)
-        return _then(lambda: _serve_then_match(fact.user_id, refused))
+        return _then_serve(fact.user_id)
     if fact.new in (PresenceState.OFFLINE, PresenceState.AWAY, PresenceState.NOT_RESPONDING):
         for offer in offers.open_offers(fact.user_id):
             offers.decline(offer, reason="left", by=_as(fact.user_id))
         if fact.new == PresenceState.OFFLINE:
             steps.release(fact.user_id)
-        left = _refused_in_queues_of(fact.user_id)
+        left = _refused_by_others(fact.user_id)
         if left:
             return _then(lambda: _match_all(left))
     return None
@@ -243,6 +243,17 @@ def handed_back(fact: TicketAssigned) -> Outside | None:
 def person_changed(fact: UserChanged) -> Outside | None:
     """Another queue, a new skill, more capacity: there may be work for this agent now."""
     return _then_serve(fact.user_id)
+
+
+@reaction(QueueChanged, key=lambda fact: f"queue:{fact.queue_id}", name="routing.queue_changed")
+def queue_changed(fact: QueueChanged) -> Outside | None:
+    """What waits follows what its queue asks for now, and everybody who works there is asked again."""
+    queue = db.session().get(Queue, fact.queue_id)
+    if queue is None:
+        return None
+    steps.reshape(queue)
+    members = sorted(assignments.members(queue.id) | (assignments.members(queue.overflow_id) if queue.overflow_id else set()))
+    return Outside(call=lambda: None, then=lambda _result: _serve_all(members))
 
 
 # --- waiting, and its end ------------------------------------------------------------------------------------------------
@@ -371,13 +382,7 @@ def _serve(user_id: int) -> None:
         _afterwards(lambda: _serve(user_id))
 
 
-def _serve_then_match(user_id: int, items: Iterable[int]) -> None:
-    _serve(user_id)
-    _match_all(items)
-
-
-def serve_all(users: Iterable[int]) -> None:
-    """Look for work for each of these people who are available."""
+def _serve_all(users: Iterable[int]) -> None:
     for user_id in users:
         _afterwards(partial(_serve, user_id))
 
@@ -419,8 +424,8 @@ def _live_items(ticket: Ticket) -> list[WorkItem]:
     return [item for item in found if item is not None]
 
 
-def _refused_in_queues_of(user_id: int) -> list[int]:
-    """Waiting items of an agent's queues that somebody refused: with this agent gone, or back, perhaps nobody is left who did not."""
+def _refused_by_others(user_id: int) -> list[int]:
+    """Waiting items of an agent's queues that somebody refused: with this agent gone, nobody else may be left."""
     mine = select(QueueMember.queue_id).where(QueueMember.user_id == user_id)
     refused = (
         select(WorkItem.id)

@@ -19,7 +19,7 @@ from helpdesk.errors import Conflict
 from helpdesk.tickets.models import Ticket
 from tests import people
 from tests.desks import TestDesk
-from tests.integration.agents.desk_work import arrange, offered, owner, stays
+from tests.integration.agents.desk_work import arrange, owner, stays
 
 
 def declined_while_bob_is_full(desk: TestDesk) -> Ticket:
@@ -89,19 +89,3 @@ def test_a_decision_says_who_was_looked_at_and_who_fell_out_by_which_rule(desk: 
         why = routing.why(ticket.id)["item"]
     assert why["candidates"] == 2 and why["exclusions"] == {"capacity": 1, "skill": 1} and why["agent"] is None
     assert {(out["agent"], out["rule"]) for out in why["named"]} == {(c.alice, "capacity"), (c.bob, "skill")}
-
-
-def test_who_alone_let_it_expire_is_asked_again_as_soon_as_they_are_back(desk: TestDesk, stopped: clock.Hand) -> None:
-    c = desk.people
-    arrange(c.support, acceptance="offer")
-    people.arrives(c.alice)
-    ticket = people.writes(c.oleg, inbox=c.mail)
-    desk.work()
-    with db.transaction():
-        presence.set_presence(c.alice, PresenceState.NOT_RESPONDING, by=Actor("system"))
-    desk.work()
-    assert offered(c.alice) == [] and owner(ticket) is None
-    stays(stopped, c.alice, minutes=0.5)
-    people.arrives(c.alice)
-    desk.work()
-    assert [offer.ticket_id for offer in offered(c.alice)] == [ticket.id], "nobody else is left, so the refusal is forgotten"
