@@ -102,8 +102,9 @@ def measure(size: int, rounds: int) -> None:
     def page() -> None:
         contact = queries.find(who, rng.randint(1, max(1, size // 100)))
         ids = queries.all_of(contact)
-        for read in (queries.timeline, queries.kinds, queries.worth, queries.identities, queries.orders, queries.next_steps):
+        for read in (queries.timeline, queries.worth, queries.identities, queries.orders, queries.next_steps):
             read(ids)
+        queries.kinds(queries.of_contacts(ids))
         queries.mood(contact, ids)
 
     def listed() -> None:

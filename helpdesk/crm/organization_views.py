@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from helpdesk import db, web
-from helpdesk.crm import beside, fields, forms, history, memberships, policy, queries
+from helpdesk.crm import beside, fields, forms, history, memberships, policy, queries, words
 from helpdesk.crm import organizations as companies
 from helpdesk.crm.merge_views import shown_values
 from helpdesk.crm.models import Membership, Organization
@@ -154,6 +154,8 @@ def _whole(found: Organization, wrong: Any = None) -> Response:
     who = web.principal()
     people = companies.people_of(who, found.id)
     entries = queries.timeline_of_organization(who, found.id, forms.narrowed(), cursor=request.args.get("cursor"))
+    theirs = queries.of_organization(who, found.id)
+    ways, colleagues = queries.channels_and_colleagues(theirs)
     return forms.page(
         "crm/organization.html",
         wrong,
@@ -164,6 +166,9 @@ def _whole(found: Organization, wrong: Any = None) -> Response:
         own=fields.filled("organization", found.custom),
         narrowed=forms.narrowed(),
         kept=forms.kept(),
+        ways=[(way, words.WAYS.get(way, way)) for way in ways],
+        counts=queries.kinds(theirs),
+        said_by=sorted(queries.names(colleagues).items(), key=lambda one: one[1]),
         entries=entries,
         whose=queries.names_of_contacts({entry.contact_id for entry in entries.rows}),
         names=queries.names({entry.user_id for entry in entries.rows if entry.user_id}),

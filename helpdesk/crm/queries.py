@@ -225,8 +225,13 @@ def timeline_of_organization(
     who: Principal, organization_id: int, narrowed: Narrowed = Narrowed(), *, cursor: str | None = None, limit: int = ENTRIES
 ) -> web.Paged[Interaction]:
     """The same over the people of an organization, while they spoke for it; of those that this person may see."""
+    return _entries(of_organization(who, organization_id), narrowed, cursor, limit)
+
+
+def of_organization(who: Principal, organization_id: int) -> ColumnElement[bool]:
+    """Entries of an organization's timeline that this person may see, as a condition."""
     theirs = select(Contact.id).where(policy.visible(who), Contact.erased_at.is_(None))
-    return _entries(and_(Interaction.organization_id == organization_id, Interaction.contact_id.in_(theirs)), narrowed, cursor, limit)
+    return and_(Interaction.organization_id == organization_id, Interaction.contact_id.in_(theirs))
 
 
 def _entries(whose: ColumnElement[bool], narrowed: Narrowed, cursor: str | None, limit: int) -> web.Paged[Interaction]:
@@ -237,19 +242,20 @@ def _entries(whose: ColumnElement[bool], narrowed: Narrowed, cursor: str | None,
     return web.paged(rows, limit, lambda entry: (entry.at, entry.id))
 
 
-def kinds(contacts: Collection[int]) -> dict[str, int]:
-    """How many entries of each kind there are."""
-    rows = db.session().execute(
-        select(Interaction.kind, func.count()).where(Interaction.contact_id.in_(contacts)).group_by(Interaction.kind)
-    )
+def of_contacts(contacts: Collection[int]) -> ColumnElement[bool]:
+    """Entries of one person's timeline, as a condition."""
+    return Interaction.contact_id.in_(contacts)
+
+
+def kinds(whose: ColumnElement[bool]) -> dict[str, int]:
+    """How many entries of each kind a timeline has."""
+    rows = db.session().execute(select(Interaction.kind, func.count()).where(whose).group_by(Interaction.kind))
     return {kind: number for kind, number in rows}
 
 
-def channels_and_colleagues(contacts: Collection[int]) -> tuple[list[str], set[int]]:
+def channels_and_colleagues(whose: ColumnElement[bool]) -> tuple[list[str], set[int]]:
     """The channels and the colleagues that a timeline knows, to choose from."""
-    rows = (
-        db.session().execute(select(Interaction.channel, Interaction.user_id).where(Interaction.contact_id.in_(contacts)).distinct()).all()
-    )
+    rows = db.session().execute(select(Interaction.channel, Interaction.user_id).where(whose).distinct()).all()
     return sorted({row.channel for row in rows if row.channel}), {row.user_id for row in rows if row.user_id}
 
 

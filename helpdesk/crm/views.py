@@ -159,15 +159,16 @@ def whole_of(contact: Contact) -> dict[str, Any]:
     ids = queries.all_of(contact)
     narrowed = forms.narrowed()
     entries = queries.timeline(ids, narrowed, cursor=request.args.get("cursor"))
-    steps, ways = queries.next_steps(ids), queries.channels_and_colleagues(ids)
+    steps, whose = queries.next_steps(ids), queries.of_contacts(ids)
+    ways = queries.channels_and_colleagues(whose)
     return {
         "contact": contact,
         "identities": queries.identities(ids),
         "narrowed": narrowed,
         "kept": forms.kept(),
-        "ways": ways[0],
+        "ways": [(way, words.WAYS.get(way, way)) for way in ways[0]],
         "said_by": sorted(queries.names(ways[1]).items(), key=lambda one: one[1]),
-        "counts": queries.kinds(ids),
+        "counts": queries.kinds(whose),
         "entries": entries,
         "steps": steps,
         "names": queries.names({entry.user_id for entry in [*entries.rows, *steps] if entry.user_id}),

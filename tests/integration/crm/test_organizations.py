@@ -136,6 +136,15 @@ def test_what_happened_with_anybody_of_a_company_stands_in_its_timeline_of_those
     shown = browser.open(page).text
     assert "About pears" in shown and "About plums" in shown and "About figs" not in shown
     assert "About pears" not in browser.open(f"{page}?kind=visit").text
+    with db.transaction() as session:
+        timeline.note(carol, "letter", title="About nuts", organization_id=organization_id, at=clock.now(), channel="letter",
+                      user_id=desk.people.bob)  # fmt: skip
+    shown = browser.open(page).text
+    assert "Channel, colleague, days" in shown and f'<option value="{desk.people.bob}"' in shown and '<option value="letter"' in shown
+    for asked in (f"who={desk.people.bob}", "channel=letter", f"channel=letter&who={desk.people.bob}&since=2020-01-01"):
+        narrowed = browser.open(f"{page}?{asked}").text
+        assert "About nuts" in narrowed and "About pears" not in narrowed
+    assert "About nuts" not in browser.open(f"{page}?channel=letter&until=2020-01-01").text
     with db.transaction():
         prefer(customers_seen="team")
     shown = browser.open(page).text
