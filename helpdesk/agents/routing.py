@@ -46,7 +46,6 @@ from helpdesk.catalog import (
     OfferExpired,
     PresenceChanged,
     PriorityChanged,
-    QueueChanged,
     StatusChanged,
     TicketAssigned,
     TicketClosed,
@@ -245,17 +244,6 @@ def person_changed(fact: UserChanged) -> Outside | None:
     return _then_serve(fact.user_id)
 
 
-@reaction(QueueChanged, key=lambda fact: f"queue:{fact.queue_id}", name="routing.queue_changed")
-def queue_changed(fact: QueueChanged) -> Outside | None:
-    """What waits follows what its queue asks for now, and everybody who works there is asked again."""
-    queue = db.session().get(Queue, fact.queue_id)
-    if queue is None:
-        return None
-    steps.reshape(queue)
-    members = sorted(assignments.members(queue.id) | (assignments.members(queue.overflow_id) if queue.overflow_id else set()))
-    return Outside(call=lambda: None, then=lambda _result: _serve_all(members))
-
-
 # --- waiting, and its end ------------------------------------------------------------------------------------------------
 
 
@@ -382,7 +370,8 @@ def _serve(user_id: int) -> None:
         _afterwards(lambda: _serve(user_id))
 
 
-def _serve_all(users: Iterable[int]) -> None:
+def serve_all(users: Iterable[int]) -> None:
+    """Look for work for each of these people who are available."""
     for user_id in users:
         _afterwards(partial(_serve, user_id))
 

@@ -1,24 +1,29 @@
-"""A worker that dies where it is told to. Run as a program: reads lines of JSON, works everything off once for each, in a fork of its own.
+"""A worker that dies where it is told to, as a program (below) and as what tests hold of it (`Worker`).
 
-Each line is {"at": ISO time at which the clock stands, "step": name of the place to die at, or empty}; the answer is "killed" or "done".
-The environment is a desk's. Dying is SIGKILL by its own hand: nothing is tidied up, as after a power cut.
+The program reads lines of JSON, each worked off in a fork of its own, so that everything is imported once. A line is {"at": ISO time at
+which the clock stands, or empty; "step": a step of sending to die at, or empty; "kill_at": a step of intake as HELPDESK_TEST_KILL_AT names
+it, or empty; "mails": files to take in before}. The answer is "killed" or "done". The environment is a desk's. Dying is SIGKILL by its own
+hand: nothing is tidied up, as after a power cut.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import smtplib
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from helpdesk import clock, config, db, worker
 from helpdesk.app import create_app
-from helpdesk.channels.email import handover, sending
+from helpdesk.channels.email import arrivals, bounded, handover, sending, steps
 from helpdesk.events import Delivery
 
 #: The steps of sending, in their order: what is patched, and whether the original runs first.
@@ -31,6 +36,73 @@ STEPS: dict[str, tuple[Any, str, bool]] = {
     "noted as sent, not committed": (sending, "wake_held", False),
     "committed": (worker, "_finish", True),
 }
+BOX = "support@example.com"
+
+
+class Worker:
+    """The program, spoken to."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.crashing"],
+            env={**os.environ, **environ}, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def work(self, at: datetime | None = None, *, step: str = "", kill_at: str = "", mails: list[Path] | None = None) -> str:
+        """Take in mails, and work everything off; how it ended."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        told = {"at": at.isoformat() if at else "", "step": step, "kill_at": kill_at, "mails": [str(path) for path in mails or []]}
+        self._process.stdin.write(json.dumps(told) + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+
+# --- the program ---------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    settings = config.load(os.environ)
+    app = create_app(settings)
+    for line in sys.stdin:
+        told = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            try:
+                db.connect(settings.database_url)
+                with app.app_context():
+                    run(told)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        _pid, status = os.waitpid(child, 0)
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        print("killed" if killed else "done" if status == 0 else f"failed {status}", flush=True)
+
+
+def run(told: dict[str, Any]) -> None:
+    if told["at"]:
+        clock.freeze(datetime.fromisoformat(told["at"]))
+    if told["step"]:
+        arm(told["step"])
+    os.environ["HELPDESK_TEST_KILL_AT"] = told["kill_at"]
+    importlib.reload(steps)  # it reads the environment once, at the start of a process
+    for path in told["mails"]:
+        hand_over(Path(path))
+    worker.work_off()
+    bounded.close()
+
+
+def hand_over(path: Path) -> None:
+    """What a mail server, or a fetcher, does: hands a mail over until it is told that it is safe."""
+    arrivals.store(path.read_bytes(), box=BOX, inbox_id=None, sender="carol@customer.example", recipients=[BOX])
+    path.with_suffix(".safe").touch()
 
 
 def die(*_arguments: object) -> None:
@@ -44,7 +116,7 @@ def hand_over_half(link: smtplib.SMTP, mail: bytes) -> None:
 
 
 def arm(step: str) -> None:
-    """Make this process die at a step."""
+    """Make this process die at a step of sending."""
     place, name, after = STEPS[step]
     if step == "half of the mail handed over":
         setattr(place, name, hand_over_half)
@@ -67,33 +139,6 @@ def is_sending(what: Any) -> bool:
         return bool(what.reaction == "mail.send")
     with db.read() as session:
         return session.get_one(Delivery, what).reaction == "mail.send"
-
-
-def run(at: str, step: str) -> None:
-    settings = config.load(os.environ)
-    db.connect(settings.database_url)
-    app = create_app(settings)
-    clock.freeze(datetime.fromisoformat(at))
-    if step:
-        arm(step)
-    with app.app_context():
-        worker.work_off()
-
-
-def main() -> None:
-    for line in sys.stdin:
-        told = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            try:
-                run(told["at"], told["step"])
-            except BaseException:
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _pid, status = os.waitpid(child, 0)
-        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        print("killed" if killed else "done" if status == 0 else f"failed {status}", flush=True)
 
 
 if __name__ == "__main__":

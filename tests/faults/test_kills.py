@@ -69,7 +69,7 @@ def settle(mails: int) -> None:
 @pytest.mark.parametrize(
     ("mails", "kills"),
     [
-        (30, 2),
+        (20, 1),
         pytest.param(200, 10, marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
         pytest.param(5000, 200, marks=[pytest.mark.soak, pytest.mark.timeout(4 * 3600)]),
     ],
@@ -112,7 +112,7 @@ def test_mails_survive_the_server_being_killed_at_random_moments(tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("mails", "kills"), [(40, 3), pytest.param(1000, 40, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])], ids=["sample", "full"]
+    ("mails", "kills"), [(20, 1), pytest.param(1000, 40, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])], ids=["sample", "full"]
 )
 def test_mails_survive_the_fetcher_being_killed_at_random_moments(tmp_path: Path, mails: int, kills: int) -> None:
     rng = random.Random(mails)
