@@ -68,10 +68,10 @@ def _inside(app: Flask, call: Callable[[], object]) -> None:
 
 def _sweep() -> None:
     """Repair what a dead process left: silent agents, stranded work, deliveries nobody was nudged for."""
-    from helpdesk.agents import presence, routing
+    from helpdesk.agents import presence, sweeping
 
     presence.expire()
-    routing.sweep()
+    sweeping.sweep()
     for lane in deliveries.LANES:
         worker.drain(lane)
 

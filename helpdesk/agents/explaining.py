@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import select
 
 from helpdesk import db
-from helpdesk.agents import place, reasons, routing
+from helpdesk.agents import place, reasons
 from helpdesk.agents.leading import floor
-from helpdesk.agents.models import ItemState, WorkItem
+from helpdesk.agents.models import Assignment, ItemState, Offer, WorkItem
 from helpdesk.auth import User
 from helpdesk.tickets.models import Queue, Ticket
 
@@ -58,13 +58,24 @@ class Story:
     pulled: bool = False
 
 
+def why(ticket_id: int) -> dict[str, Any]:
+    """What routing decided last about a ticket: the accepted offer's reasons, the assignment's, or why it still waits."""
+    session = db.session()
+    item = session.scalar(select(WorkItem).where(WorkItem.ticket_id == ticket_id).order_by(WorkItem.id.desc()).limit(1))
+    if item is None:
+        return {}
+    last = session.scalar(select(Assignment).where(Assignment.item_id == item.id).order_by(Assignment.id.desc()).limit(1))
+    offer = session.scalar(select(Offer).where(Offer.item_id == item.id).order_by(Offer.id.desc()).limit(1))
+    return {"state": str(item.state), "item": item.why, "offer": offer.why if offer else None, "how": last.how if last else None}
+
+
 def story(ticket: Ticket) -> Story:
     """Everything the page tells about a ticket."""
     session = db.session()
     item = session.scalar(select(WorkItem).where(WorkItem.ticket_id == ticket.id).order_by(WorkItem.id.desc()).limit(1))
     if item is None:
         return Story("")
-    kept = routing.why(ticket.id)
+    kept = why(ticket.id)
     waits = item.state is ItemState.WAITING
     decision: dict[str, Any] = item.why if waits else kept.get("offer") or kept.get("item") or {}
     by_hand = "" if waits or kept.get("how") in (None, "offer", "automatic") else str(kept["how"])

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from helpdesk import clock, db, live
 from helpdesk.actor import SYSTEM
-from helpdesk.agents import assignments, routing, steps, waiting
+from helpdesk.agents import assignments, steps, turns, waiting
 from helpdesk.agents.models import Reordering, WorkItem
 from helpdesk.auth import Principal
 from helpdesk.catalog import BoostsChanged, QueueChanged, StepsComing
@@ -121,7 +121,7 @@ def _serve_and_wait(queue_id: int) -> None:
     if upto is not None:
         _next_step(queue_id, upto)
     everybody = assignments.members(queue.id) | (assignments.members(queue.overflow_id) if queue.overflow_id else set())
-    routing.serve_all(sorted(everybody))
+    turns.serve_all(sorted(everybody))
 
 
 def _next_step(queue_id: int, upto: int) -> None:

@@ -9,26 +9,17 @@ This module answers the facts of a ticket's and an agent's life; `agents.waiting
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
 
-from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy import bindparam, or_, select
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
-from helpdesk.agents import assignments, matching, offers, steps, waiting, wrap_up
+from helpdesk.agents import assignments, ending, matching, offers, steps, turns, waiting
 from helpdesk.agents.models import (
-    LIVE,
     TICKET,
-    AgentProfile,
-    Assignment,
     Exclusion,
     ItemState,
-    Offer,
-    Presence,
     PresenceState,
     QueueMember,
     Signature,
@@ -54,14 +45,11 @@ from helpdesk.catalog import (
     TicketReopened,
     TicketSolved,
     UserChanged,
-    WorkStranded,
     WrapUpEnded,
 )
 from helpdesk.crm.models import Contact
-from helpdesk.errors import Invalid
 from helpdesk.events import Outside, reaction, record
 from helpdesk.preferences import preferences
-from helpdesk.tickets import calendars
 from helpdesk.tickets.models import UNSOLVED, Priority, Queue, Status, Ticket
 
 log = logging.getLogger(__name__)
@@ -114,7 +102,7 @@ def reordered(fact: PriorityChanged) -> None:
 def emergency(fact: EmergencyDeclared) -> Outside | None:
     """It stands before everything else now: whoever is free gets it."""
     ids = [item.id for item in _live_items(db.session().get_one(Ticket, fact.ticket_id)) if item.state is ItemState.WAITING]
-    return _then(lambda: _match_all(ids))
+    return turns.then_match(ids)
 
 
 @reaction(ItemQueued, when=lambda fact: bool(fact.next_step_at), delay=lambda fact: _until(fact.next_step_at),
@@ -136,19 +124,19 @@ def step_over(fact: ItemWidened) -> Outside | None:
 @reaction(ItemWidened, key=lambda fact: f"item:{fact.item_id}", name="routing.widened")
 def widened(fact: ItemWidened) -> Outside | None:
     """Somebody whom the new step admits may be free."""
-    return _then(lambda: matching.match_item(fact.item_id))
+    return turns.then(lambda: matching.match_item(fact.item_id))
 
 
 @reaction(TicketSolved, key=lambda fact: f"ticket:{fact.ticket_id}", name="routing.release")
 def release_solved(fact: TicketSolved) -> None:
     """Solved work no longer waits and holds nobody."""
-    _finish(fact.ticket_id, "solved")
+    ending.finish(fact.ticket_id, "solved")
 
 
 @reaction(TicketClosed, key=lambda fact: f"ticket:{fact.ticket_id}", name="routing.release_closed")
 def release_closed(fact: TicketClosed) -> None:
     """Closed work no longer waits and holds nobody."""
-    _finish(fact.ticket_id, "closed")
+    ending.finish(fact.ticket_id, "closed")
 
 
 @reaction(StatusChanged, name="routing.rest_or_wake")
@@ -163,7 +151,7 @@ def rest_or_wake(fact: StatusChanged) -> Outside | None:
         return None
     if ticket.status in (Status.PENDING, Status.ON_HOLD):
         freed = assignments.rest(item)
-        return _then_serve(freed) if freed else None
+        return turns.then_serve(freed) if freed else None
     assignments.wake(item)
     return None
 
@@ -177,14 +165,14 @@ def customer_wrote(fact: CustomerWrote) -> Outside | None:
 @reaction(AssignmentEnded, name="routing.freed")
 def freed(fact: AssignmentEnded) -> Outside | None:
     """An agent has room again."""
-    return _then_serve(fact.user_id)
+    return turns.then_serve(fact.user_id)
 
 
 @reaction(PresenceChanged, name="routing.presence")
 def presence_changed(fact: PresenceChanged) -> Outside | None:
     """An agent who became available is asked at once; one who left gives open offers back."""
     if fact.new == PresenceState.AVAILABLE:
-        return _then_serve(fact.user_id)
+        return turns.then_serve(fact.user_id)
     if fact.new in (PresenceState.OFFLINE, PresenceState.AWAY, PresenceState.NOT_RESPONDING):
         for offer in offers.open_offers(fact.user_id):
             offers.decline(offer, reason="left", by=_as(fact.user_id))
@@ -192,7 +180,7 @@ def presence_changed(fact: PresenceChanged) -> Outside | None:
             steps.release(fact.user_id)
         left = _refused_by_others(fact.user_id)
         if left:
-            return _then(lambda: _match_all(left))
+            return turns.then_match(left)
     return None
 
 
@@ -211,19 +199,19 @@ def expired(fact: OfferExpired) -> Outside | None:
 @reaction(OfferDeclined, delay=lambda _fact: _exclusion(), name="routing.may_ask_again")
 def may_ask_again(fact: OfferDeclined) -> Outside | None:
     """Whoever declined may be asked again from now on."""
-    return _then_serve(fact.user_id)
+    return turns.then_serve(fact.user_id)
 
 
 @reaction(OfferExpired, delay=lambda _fact: _exclusion(), name="routing.may_ask_again_after_expiry")
 def may_ask_again_after_expiry(fact: OfferExpired) -> Outside | None:
     """Whoever let it expire may be asked again from now on."""
-    return _then_serve(fact.user_id)
+    return turns.then_serve(fact.user_id)
 
 
 @reaction(WrapUpEnded, name="routing.wrapped_up")
 def wrapped_up(fact: WrapUpEnded) -> Outside | None:
     """An agent has room again."""
-    return _then_serve(fact.user_id)
+    return turns.then_serve(fact.user_id)
 
 
 @reaction(ContactEnded, name="routing.contact_ended")
@@ -241,34 +229,10 @@ def handed_back(fact: TicketAssigned) -> Outside | None:
 @reaction(UserChanged, key=lambda fact: f"user:{fact.user_id}", name="routing.person_changed")
 def person_changed(fact: UserChanged) -> Outside | None:
     """Another queue, a new skill, more capacity: there may be work for this agent now."""
-    return _then_serve(fact.user_id)
+    return turns.then_serve(fact.user_id)
 
 
 # --- waiting, and its end ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What became of somebody who wants to talk now: the item that waits, and when the queue opens if it is closed now.
-
-    Out of hours `item.channel` is "ticket": the request is answered later, or the customer is called back from `opens_at` on.
-    """
-
-    item: WorkItem
-    opens_at: datetime | None = None
-
-
-def wait_for(ticket: Ticket, channel: str, *, by: Actor) -> Waiting:
-    """Let a chat or a call about a ticket wait for an agent; once per ticket and channel. Out of hours it waits as a ticket instead.
-
-    Raises Invalid for a channel that does not wait.
-    """
-    if channel not in LIVE:
-        raise Invalid
-    queue = db.session().get_one(Queue, ticket.queue_id)
-    if assignments.live_item(ticket, channel) is None and not calendars.is_open(queue):
-        return Waiting(waiting.enqueue(ticket), calendars.opens_at(queue))
-    return Waiting(waiting.enqueue(ticket, channel))
 
 
 @reaction(ItemQueued, when=lambda fact: fact.channel != TICKET, key=lambda fact: f"item:{fact.item_id}", name="routing.queued")
@@ -277,16 +241,7 @@ def queued(fact: ItemQueued) -> Outside | None:
     item = db.session().get(WorkItem, fact.item_id)
     if item is None or item.channel == TICKET or item.state is not ItemState.WAITING:
         return None
-    return _then(lambda: matching.match_item(fact.item_id))
-
-
-def end_contact(ticket: Ticket, channel: str, *, by: Actor) -> None:
-    """The chat or the call is over: its agent wraps up, and what is still open goes on as ordinary work. Twice changes nothing."""
-    item = assignments.hold(ticket.id, channel=channel)
-    if channel not in LIVE or item is None:
-        return
-    _end_item(item, "finished", by=by)
-    record(ContactEnded(ticket.id, item.id, channel, by))
+    return turns.then(lambda: matching.match_item(fact.item_id))
 
 
 def _waits(ticket_id: int) -> Outside | None:
@@ -314,7 +269,7 @@ def _waits(ticket_id: int) -> Outside | None:
     if item.state is ItemState.WAITING and TICKET in live:
         waiting.place(item, ticket)  # one that just began to wait stands where it belongs
     item_id = item.id
-    return _then(lambda: matching.match_item(item_id))
+    return turns.then(lambda: matching.match_item(item_id))
 
 
 #: A ticket with the queue and the customer that say where it stands: one look instead of three, made once.
@@ -326,72 +281,7 @@ _WAITING = (
 )
 
 
-def _finish(ticket_id: int, how: str) -> None:
-    if db.session().get_one(Ticket, ticket_id).status in UNSOLVED:
-        return
-    for channel in assignments.live_channels(ticket_id):
-        item = assignments.hold(ticket_id, channel=channel)
-        if item is not None:
-            _end_item(item, how, by=SYSTEM)
-
-
-def _end_item(item: WorkItem, how: str, *, by: Actor) -> None:
-    """Nothing more is to be done about an item: whoever had it wraps up, if their queue wants that."""
-    assignments.withdraw_offer(item)
-    wrapping = wrap_up.begin(item, by=by)
-    assignments.end(item, how, by=by, keep_weight=wrapping)
-    item.state = ItemState.DONE
-    db.session().execute(delete(Exclusion).where(Exclusion.item_id == item.id))
-
-
 # --- small connections -----------------------------------------------------------------------------------------------------
-
-
-def _then(match: Callable[[], object]) -> Outside | None:
-    """Match in a new transaction, once the fact is committed: two that overlap would each miss what the other has not committed yet.
-
-    SQLite's writers take turns, so none overlaps, and the match may follow at once.
-    """
-    if db.engine().dialect.name == "sqlite":
-        db.session().flush()
-        match()
-        return None
-    return Outside(call=lambda: None, then=lambda _result: match())
-
-
-def _then_serve(user_id: int) -> Outside | None:
-    return _then(lambda: _serve(user_id))
-
-
-def _serve(user_id: int) -> None:
-    """One match per transaction where they run side by side: two that each hold an item and want the other's would wait for ever."""
-    alone = db.engine().dialect.name == "sqlite"
-    if matching.serve(user_id, once=not alone) and not alone:
-        _afterwards(lambda: _serve(user_id))
-
-
-def serve_all(users: Iterable[int]) -> None:
-    """Look for work for each of these people who are available."""
-    for user_id in users:
-        _afterwards(partial(_serve, user_id))
-
-
-def _afterwards(call: Callable[[], object]) -> None:
-    """Do it in a transaction of its own, once this one is durable; at once where writers take turns. The sweep mends what a crash cuts."""
-    if db.engine().dialect.name == "sqlite":
-        call()
-        return
-
-    def own() -> None:
-        with db.transaction():
-            call()
-
-    db.after_commit(own)
-
-
-def _match_all(items: Iterable[int]) -> None:
-    for item_id in items:
-        _afterwards(partial(matching.match_item, item_id))
 
 
 def _next_for(ticket_id: int, user_id: int) -> Outside | None:
@@ -402,10 +292,10 @@ def _next_for(ticket_id: int, user_id: int) -> Outside | None:
     ids = [item.id for item in items]
 
     def both() -> None:
-        _match_all(ids)
-        _afterwards(lambda: _serve(user_id))
+        turns.match_all(ids)
+        turns.afterwards(lambda: turns.serve(user_id))
 
-    return _then(both)
+    return turns.then(both)
 
 
 def _live_items(ticket: Ticket) -> list[WorkItem]:
@@ -437,51 +327,3 @@ def _as(user_id: int) -> Actor:
     return Actor("user", user_id)
 
 
-# --- the sweep ---------------------------------------------------------------------------------------------------------------
-
-
-def sweep() -> int:
-    """Look for an eligible item waiting beside a free agent. There must be none; each found is matched, logged and counted.
-
-    Before that, what a lost timer left: steps, offers and wrap-ups whose time is over.
-    """
-    with db.read() as session:
-        late = steps.overdue()
-        ended = offers.overdue()
-        unwrapped = wrap_up.overdue()
-    for repair, ids in ((steps.widen, late), (offers.expire_late, ended), (wrap_up.expire_late, unwrapped)):
-        for row_id in ids:
-            with db.transaction():
-                repair(row_id)
-    with db.read() as session:
-        free = list(
-            session.scalars(
-                select(AgentProfile.user_id)
-                .join(Presence, Presence.user_id == AgentProfile.user_id)
-                .where(
-                    Presence.state == PresenceState.AVAILABLE,
-                    Presence.expires_at >= clock.now(),
-                    or_(AgentProfile.load < AgentProfile.capacity, AgentProfile.live_load < AgentProfile.live_capacity),
-                )
-            )
-        )
-    stranded = 0
-    for user_id in free:
-        with db.transaction():
-            if matching.serve(user_id, once=True):
-                stranded += 1
-                _afterwards(partial(_serve, user_id))
-                record(WorkStranded(user_id, SYSTEM))
-                log.warning("the sweep found work waiting beside free agent %s", user_id)
-    return stranded
-
-
-def why(ticket_id: int) -> dict[str, Any]:
-    """What routing decided last about a ticket: the accepted offer's reasons, the assignment's, or why it still waits."""
-    session = db.session()
-    item = session.scalar(select(WorkItem).where(WorkItem.ticket_id == ticket_id).order_by(WorkItem.id.desc()).limit(1))
-    if item is None:
-        return {}
-    last = session.scalar(select(Assignment).where(Assignment.item_id == item.id).order_by(Assignment.id.desc()).limit(1))
-    offer = session.scalar(select(Offer).where(Offer.item_id == item.id).order_by(Offer.id.desc()).limit(1))
-    return {"state": str(item.state), "item": item.why, "offer": offer.why if offer else None, "how": last.how if last else None}

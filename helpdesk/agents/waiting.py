@@ -7,17 +7,19 @@ it and nothing is ever sorted again. It changes only when the SLA clock pauses o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
 from helpdesk import clock, db
-from helpdesk.actor import SYSTEM
+from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import assignments, ranking, steps
-from helpdesk.agents.models import TICKET, ItemState, WorkItem
+from helpdesk.agents.models import LIVE, TICKET, ItemState, WorkItem
 from helpdesk.catalog import ItemQueued
 from helpdesk.crm import queries as crm
 from helpdesk.crm.models import Contact
+from helpdesk.errors import Invalid
 from helpdesk.events import record
 from helpdesk.preferences import preferences
 from helpdesk.tickets import calendars
@@ -27,9 +29,33 @@ from helpdesk.tickets.models import Queue, Ticket
 TIER_VALUE = {"vip": 1.0, "gold": 0.8, "silver": 0.4, "key": 1.0, "regular": 0.6, "occasional": 0.3, "single": 0.1}
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """What became of somebody who wants to talk now: the item that waits, and when the queue opens if it is closed now.
+
+    Out of hours `item.channel` is "ticket": the request is answered later, or the customer is called back from `opens_at` on.
+    """
+
+    item: WorkItem
+    opens_at: datetime | None = None
+
+
 def enqueue(ticket: Ticket, channel: str = TICKET) -> WorkItem:
     """The ticket's live work item of a channel, waiting if nobody owns it; made if there is none."""
     return assignments.live_item(ticket, channel) or begin(ticket, channel)
+
+
+def wait_for(ticket: Ticket, channel: str, *, by: Actor) -> Waiting:
+    """Let a chat or a call about a ticket wait for an agent; once per ticket and channel. Out of hours it waits as a ticket instead.
+
+    Raises Invalid for a channel that does not wait.
+    """
+    if channel not in LIVE:
+        raise Invalid
+    queue = db.session().get_one(Queue, ticket.queue_id)
+    if assignments.live_item(ticket, channel) is None and not calendars.is_open(queue):
+        return Waiting(enqueue(ticket), calendars.opens_at(queue))
+    return Waiting(enqueue(ticket, channel))
 
 
 def begin(ticket: Ticket, channel: str = TICKET) -> WorkItem:

@@ -72,6 +72,7 @@ def findings() -> Iterator[Finding]:
             try:
                 yield from look(settings)
             except Exception as wrong:
-                yield Finding(look.__name__.replace("_", " "), "fault", f"could not be looked at: {type(wrong).__name__}: {wrong}")
+                says = f"could not be looked at: {type(wrong).__name__}: {wrong}"
+                yield Finding(look.__name__.replace("_", " "), "fault", says, "This is a fault of the check itself: please report it.")
     finally:
         db.disconnect()

@@ -131,7 +131,7 @@ def redis(settings: Settings) -> Iterator[Finding]:
             link.ping()
             took = (time.perf_counter() - begun) * 1000
             seconds, micros = link.time()
-            skew = seconds + micros / 1e6 - time.time()
+            ahead = seconds + micros / 1e6 - time.time()
     except redis.RedisError as wrong:
         yield Finding(
             "redis",
@@ -141,7 +141,7 @@ def redis(settings: Settings) -> Iterator[Finding]:
         )
         return
     yield Finding("redis", "ok", f"{where} answers in {took:.1f} ms")
-    yield skew("redis clock", "Redis's", skew)
+    yield skew("redis clock", "Redis's", ahead)
     yield from _workers(settings)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from helpdesk import clock, config, db, schema, worker
 from helpdesk.actor import Actor
-from helpdesk.agents import offers, presence, routing
+from helpdesk.agents import offers, presence, sweeping
 from helpdesk.agents.models import AgentProfile, Assignment, ItemState, Offer, OfferState, PresenceState, QueueMember, WorkItem
 from helpdesk.app import Desk, create_app
 from helpdesk.auth import Role
@@ -160,7 +160,7 @@ def test_a_clock_that_is_set_by_an_hour_strands_and_doubles_nothing(desk: TestDe
             for user in (c.alice, c.bob):
                 row = session.get_one(presence.Presence, user)
                 row.expires_at = clock.now() + timedelta(seconds=45)
-        routing.sweep()
+        sweeping.sweep()
         desk.work()
     accepted = 0
     for _ in range(6):
@@ -175,4 +175,4 @@ def test_a_clock_that_is_set_by_an_hour_strands_and_doubles_nothing(desk: TestDe
         open_ = Counter(session.scalars(select(Assignment.item_id).where(Assignment.ended_at.is_(None))))
         loads = list(session.scalars(select(AgentProfile.load).where(AgentProfile.user_id.in_((c.alice, c.bob)))))
     assert (owned, accepted, set(open_.values()), loads) == (4, 4, {1}, [2, 2]) and len(tickets) == 5
-    assert routing.sweep() == 0
+    assert sweeping.sweep() == 0

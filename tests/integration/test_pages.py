@@ -29,7 +29,8 @@ LINK = re.compile(r'(?:href|hx-get|data-refresh)="(/[^"#]*)')
 DRAWN_ELSEWHERE = re.compile(
     r"^(macros/|mail/|errors/_toast|signin/(changed|password|link|sent)|portal/(_suggestions|questions|sent|link_|rate_gone|claim\.|mailed_file_gone|unsubscribe|confirm_address|setup/)"
     r"|agents/(held|_assigned|_scheduled|_?dry_run[._])"
-    r"|kb/(_diff|_helped|_preview|_suggest|topic\.|import\.|_import_progress)|admin/(link|discard_job|mail_arrival\.|remove_mail_account)"
+    r"|kb/(_diff|_helped|_preview|_suggest|topic\.|import\.|_import_progress)"
+    r"|admin/(link|discard_job|mail_arrival\.|remove_mail_account|_reordering_state)"
     r"|tickets/answers\.|crm/(((edit_)?organization(_history|_people)?|import|segment|merge|reason)\.|_settle|_import_(progress|orders)|_changes)"
     r"|admin/customer_field)"
 )

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.agents import offers, routing
+from helpdesk.agents import offers, waiting
 from helpdesk.agents.models import Offer, Presence, WorkItem
 from helpdesk.catalog import QueueChanged
 from helpdesk.events import record
@@ -56,6 +56,6 @@ def talks(desk: TestDesk, contact: int, channel: str, subject: str = "Talk") -> 
         place = session.get_one(people.Inbox, desk.people.portal)
         incoming = people.intake.Incoming(session.get_one(people.Contact, contact), "Hello?", place.channel, subject=subject)
         ticket, _message = people.intake.receive(incoming, place, by=Actor("contact", contact))
-        routing.wait_for(ticket, channel, by=Actor("contact", contact))
+        waiting.wait_for(ticket, channel, by=Actor("contact", contact))
     desk.work()
     return ticket

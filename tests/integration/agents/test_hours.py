@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.agents import routing
+from helpdesk.agents import waiting
 from helpdesk.tickets import calendars, lifecycle, sla
 from helpdesk.tickets.models import Queue, SlaClock, Status, Ticket
 from tests import people
@@ -102,11 +102,11 @@ def test_a_call_out_of_hours_becomes_a_ticket_with_the_time_at_which_somebody_ca
     stopped.move(hours=6)
     ticket = people.writes(c.carol, inbox=c.portal)
     with db.transaction() as session:
-        made = routing.wait_for(session.get_one(Ticket, ticket.id), "phone", by=Actor("contact", c.carol))
+        made = waiting.wait_for(session.get_one(Ticket, ticket.id), "phone", by=Actor("contact", c.carol))
     assert made.opens_at == datetime(2026, 3, 3, 6, tzinfo=UTC) and made.item.channel == "ticket"
     stopped.move(hours=14)
     with db.transaction() as session:
-        made = routing.wait_for(session.get_one(Ticket, ticket.id), "phone", by=Actor("contact", c.carol))
+        made = waiting.wait_for(session.get_one(Ticket, ticket.id), "phone", by=Actor("contact", c.carol))
     assert made.opens_at is None and made.item.channel == "phone"
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.agents import assignments, offers, presence, queries, routing, wrap_up
+from helpdesk.agents import assignments, ending, explaining, offers, presence, queries, sweeping, waiting, wrap_up
 from helpdesk.agents.models import AgentProfile, Disposition, ItemState, Offer, OfferState, PresenceState, WorkItem, WrapUp
 from helpdesk.auth import User
 from helpdesk.errors import Forbidden, Invalid
@@ -55,9 +55,9 @@ def test_tickets_do_not_keep_a_call_waiting_and_a_call_keeps_everything_else_awa
     chat = talks(desk, c.carol, "chat", "Third")
     assert owner(second) is None and offered(c.alice) == [], "nothing joins a call"
     with db.read():
-        assert routing.why(second.id)["item"]["exclusions"] == {"interrupt": 1}
+        assert explaining.why(second.id)["item"]["exclusions"] == {"interrupt": 1}
     with db.transaction() as session:
-        routing.end_contact(session.get_one(Ticket, call.id), "phone", by=Actor("user", c.alice))
+        ending.end_contact(session.get_one(Ticket, call.id), "phone", by=Actor("user", c.alice))
     desk.work()
     assert [offer.ticket_id for offer in offered(c.alice)] == [chat.id] or owner(second) == c.alice
     assert item_of(call, "phone").state is ItemState.DONE and item_of(call).user_id == c.alice, "what is open goes on as her ticket"
@@ -69,13 +69,13 @@ def test_a_ticket_with_a_call_is_one_item_of_each_channel_and_asking_twice_makes
     desk.work()
     for _ in range(2):
         with db.transaction() as session:
-            made = routing.wait_for(session.get_one(Ticket, ticket.id), "phone", by=Actor("contact", c.carol))
+            made = waiting.wait_for(session.get_one(Ticket, ticket.id), "phone", by=Actor("contact", c.carol))
         desk.work()
     with db.read() as session:
         channels = list(session.scalars(select(WorkItem.channel).where(WorkItem.ticket_id == ticket.id).order_by(WorkItem.channel)))
     assert channels == ["phone", "ticket"] and made.opens_at is None
     with pytest.raises(Invalid), db.transaction() as session:
-        routing.wait_for(session.get_one(Ticket, ticket.id), "pigeon", by=Actor("contact", c.carol))
+        waiting.wait_for(session.get_one(Ticket, ticket.id), "pigeon", by=Actor("contact", c.carol))
 
 
 def test_a_call_that_nobody_answers_makes_the_agent_not_responding_and_goes_on(desk: TestDesk, stopped: clock.Hand) -> None:
@@ -90,7 +90,7 @@ def test_a_call_that_nobody_answers_makes_the_agent_not_responding_and_goes_on(d
     assert state(c.alice) is PresenceState.NOT_RESPONDING
     assert [offer.ticket_id for offer in offered(c.bob)] == [call.id] and profile(c.alice).live_load == 0
     # A ticket's offer that ran out does not: she may just be reading.
-    assert routing.sweep() == 0
+    assert sweeping.sweep() == 0
 
 
 def test_limits_per_channel_and_weights_of_a_person_are_kept(desk: TestDesk) -> None:
@@ -106,7 +106,7 @@ def test_limits_per_channel_and_weights_of_a_person_are_kept(desk: TestDesk) -> 
         session.get_one(AgentProfile, c.alice).channel_caps = {"ticket": 1}
     desk.work()
     with db.read():
-        why = [routing.why(offer.ticket_id)["item"] for offer in offered(c.alice)]
+        why = [explaining.why(offer.ticket_id)["item"] for offer in offered(c.alice)]
     assert all(part["agent"] == c.alice for part in why)
     # Two of weight two leave one of five: a third chat does not fit, whatever the limit.
     talks(desk, c.oleg, "chat", "Fourth")
@@ -149,7 +149,7 @@ def test_mandatory_wrap_up_after_a_call_keeps_the_agent_busy_until_a_code_is_cho
     call = talks(desk, c.carol, "phone")
     takes(desk, c.alice)
     with db.transaction() as session:
-        routing.end_contact(session.get_one(Ticket, call.id), "phone", by=Actor("user", c.alice))
+        ending.end_contact(session.get_one(Ticket, call.id), "phone", by=Actor("user", c.alice))
     desk.work()
     assert state(c.alice) is PresenceState.WRAP_UP and profile(c.alice).live_load == 1
     waiting = talks(desk, c.oleg, "phone", "Next")

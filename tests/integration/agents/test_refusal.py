@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.agents import assignments, offers, presence, routing
+from helpdesk.agents import assignments, explaining, offers, presence
 from helpdesk.agents.models import (
     AgentProfile,
     Exclusion,
@@ -74,7 +74,7 @@ def test_when_the_last_who_did_not_decline_leaves_the_others_are_asked_again(des
     with db.read() as session:
         assert [offer.ticket_id for offer in offers.open_offers(c.alice)] == [ticket.id]
         assert session.scalars(select(Exclusion)).all() == []
-        assert routing.why(ticket.id)["item"]["lapsed"] is True
+        assert explaining.why(ticket.id)["item"]["lapsed"] is True
 
 
 def test_a_decision_says_who_was_looked_at_and_who_fell_out_by_which_rule(desk: TestDesk, stopped: clock.Hand) -> None:
@@ -86,6 +86,6 @@ def test_a_decision_says_who_was_looked_at_and_who_fell_out_by_which_rule(desk: 
     ticket = people.writes(c.oleg, inbox=c.mail)
     desk.work()
     with db.read():
-        why = routing.why(ticket.id)["item"]
+        why = explaining.why(ticket.id)["item"]
     assert why["candidates"] == 2 and why["exclusions"] == {"capacity": 1, "skill": 1} and why["agent"] is None
     assert {(out["agent"], out["rule"]) for out in why["named"]} == {(c.alice, "capacity"), (c.bob, "skill")}

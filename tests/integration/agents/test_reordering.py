@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from helpdesk import clock, db, live
-from helpdesk.agents import reordering, routing
+from helpdesk.agents import reordering, sweeping
 from helpdesk.agents.models import Reordering
 from helpdesk.events import Event
 from helpdesk.tickets.models import Priority, Ticket
@@ -117,7 +117,7 @@ def test_steps_added_while_work_waits_admit_more_agents_by_a_timer_not_by_the_sw
     assert owner(first[0]) == c.bob and owner(second[0]) is None
     stays(stopped, c.bob, minutes=3)
     desk.work()
-    assert owner(second[0]) == c.bob and routing.sweep() == 0
+    assert owner(second[0]) == c.bob and sweeping.sweep() == 0
     stays(stopped, c.bob, minutes=60)
     desk.work()
     with db.read() as session:

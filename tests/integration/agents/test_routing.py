@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from helpdesk import clock, db, worker
 from helpdesk.actor import Actor
-from helpdesk.agents import assignments, offers, presence, routing, waiting
+from helpdesk.agents import assignments, explaining, offers, presence, sweeping, waiting
 from helpdesk.agents.models import (
     AgentProfile,
     Assignment,
@@ -166,7 +166,7 @@ def test_a_skill_the_queue_asks_for_decides(desk: TestDesk) -> None:
     desk.work()
     assert owner(ticket) == company.alice
     with db.read():
-        assert routing.why(ticket.id)["item"]["agent"] == company.alice
+        assert explaining.why(ticket.id)["item"]["agent"] == company.alice
 
 
 def test_the_more_urgent_waits_less_and_a_valuable_customer_comes_first(desk: TestDesk, stopped: clock.Hand) -> None:
@@ -272,7 +272,7 @@ def test_after_any_sequence_loads_add_up_and_nobody_idles_beside_work(desk: Test
         check_invariants()
     with db.read():
         open_items = waiting.waiting_ids()
-    assert routing.sweep() == 0
+    assert sweeping.sweep() == 0
     with db.read():
         assert waiting.waiting_ids() == open_items
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.agents import assignments, offers, presence, queues, routing, steps, waiting
+from helpdesk.agents import assignments, explaining, offers, presence, queues, steps, sweeping, waiting
 from helpdesk.agents.models import (
     ItemState,
     PresenceState,
@@ -53,7 +53,7 @@ def test_a_step_admits_more_agents_when_its_time_is_over_by_a_timer_not_by_a_swe
     assert owner(ticket) == c.bob and item_of(ticket).step == 2
     with db.read() as session:
         assert session.scalars(select(Event.data).where(Event.kind == "item_widened")).one()["step"] == 2
-    assert routing.sweep() == 0
+    assert sweeping.sweep() == 0
 
 
 def test_the_last_step_admits_the_people_of_the_overflow_queue_and_nobody_before(desk: TestDesk, stopped: clock.Hand) -> None:
@@ -112,7 +112,7 @@ def test_a_lost_timer_is_made_good_by_the_sweep(desk: TestDesk, stopped: clock.H
     stays(stopped, c.bob, minutes=6)
     desk.work()
     assert owner(ticket) is None and [item_of(ticket).id] == within(steps.overdue)
-    routing.sweep()
+    sweeping.sweep()
     desk.work()
     assert owner(ticket) == c.bob
 
@@ -213,7 +213,7 @@ def test_a_customer_s_next_request_waits_for_the_agent_who_answered_last(desk: T
     desk.work()
     assert owner(ticket) == c.alice
     with db.read():
-        assert routing.why(ticket.id)["item"]["step"] == 0
+        assert explaining.why(ticket.id)["item"]["step"] == 0
 
 
 def test_the_hold_ends_after_its_time(desk: TestDesk, stopped: clock.Hand) -> None:
