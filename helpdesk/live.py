@@ -36,10 +36,9 @@ log = logging.getLogger(__name__)
 LANGUAGES = ("en", "ru")
 BEAT_S = 10.0
 RECHECK_S = 4.0
-#: A drawing round rests as long as it took, and longer the later this process comes to what it wants to do: under load the screens get
-#: a small part of the time, not all of it, and what happened meanwhile is drawn together.
-LONGEST_REST_S = 0.25
-LOOK_S, PER_LATENESS = 0.001, 8
+#: Drawing may take this part of a process's time. What was not used is saved up to a quarter of a second's worth, so a quiet desk draws at
+#: once; under load rounds wait for their part, what happened meanwhile is drawn together, and screens are at most so much later.
+DRAWING_SHARE, SAVED_S, LONGEST_REST_S = 0.3, 0.25, 0.25
 
 socketio = SocketIO()
 
@@ -88,8 +87,19 @@ def alive(call: Callable[[Principal, dict[str, Any]], None]) -> Callable[[Princi
 
 def push(to: str, name: str, **payload: Any) -> None:
     """Send to everybody who watches a room. Everyone sees the same, the sender included."""
-    payload.update(room=to, src=_source, rev=_revisions.next(to))
-    socketio.emit(name, payload, to=to)
+    show(to, name, lambda: payload)
+
+
+def show(to: str, name: str, payload: Callable[[], dict[str, Any]]) -> None:
+    """Draw and send, if anybody may be watching; the room's revision moves either way, so that who comes back sees what was missed."""
+    number = _revisions.next(to)
+    if watched(to):
+        socketio.emit(name, {**payload(), "room": to, "src": _source, "rev": number}, to=to)
+
+
+def watched(to: str) -> bool:
+    """Whether somebody may be watching a room: known where one process serves everybody; beside others anybody may be."""
+    return not _alone or any(to in watcher.rooms for watcher in list(_watchers.values()))
 
 
 def drawn(template: str, **values: Any) -> dict[str, str]:
@@ -139,12 +149,28 @@ os.register_at_fork(after_in_child=_count_anew)
 # --- drawing after commits ---------------------------------------------------------------------------------------------
 
 
+class Allowance:
+    """A part of the time, saved up while it is not used."""
+
+    def __init__(self, share: float, saved: float, longest: float) -> None:
+        self.share, self.saved, self.longest = share, saved, longest
+        self._left, self._at = saved, time.monotonic()
+
+    def spend(self, begun: float, done: float) -> float:
+        """Take what a round from `begun` to `done` (monotonic seconds) used, and return for how many seconds to rest after it."""
+        self._left = min(self.saved, self._left + (done - self._at) * self.share) - (done - begun)
+        self._at = done
+        self._left = max(self._left, -self.longest * self.share)
+        return max(0.0, -self._left / self.share)
+
+
 class Artist:
     """Draws committed facts onto screens, one round at a time."""
 
     def __init__(self, app: Flask) -> None:
         self.app = app
         self._waiting: list[Fact] = []
+        self._allowance = Allowance(DRAWING_SHARE, SAVED_S, LONGEST_REST_S)
         self._guard = threading.Lock()
         self._running = False
 
@@ -165,10 +191,7 @@ class Artist:
                     return
             begun = time.monotonic()
             self._round(facts)
-            done = time.monotonic()
-            time.sleep(LOOK_S)
-            late = max(0.0, time.monotonic() - done - LOOK_S)
-            time.sleep(min(LONGEST_REST_S, done - begun + PER_LATENESS * late))
+            time.sleep(self._allowance.spend(begun, time.monotonic()))
 
     def _round(self, facts: list[Fact]) -> None:
         """Draw everything on one look at the database; a screen that fails costs the others a second look, no more."""
@@ -213,6 +236,7 @@ class Watcher:
 
 
 _watchers: dict[str, Watcher] = {}
+_alone = False
 _who: Callable[[], tuple[Principal, str]] = lambda: (ANONYMOUS, "")  # noqa: E731
 _again: Callable[[Watcher], Principal | None] = lambda watcher: watcher.principal  # noqa: E731
 
@@ -229,8 +253,8 @@ def start(
 
     `who` reads principal and session name from the handshake, `again` reads them anew later (None: gone).
     """
-    global _artist, _who, _again
-    _who, _again = who, again
+    global _artist, _who, _again, _alone
+    _who, _again, _alone = who, again, message_queue is None
     origins = app.config["HELPDESK"].base_url
     socketio.init_app(
         app,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, partial
 from typing import Any
 
 from helpdesk import catalog, db, live
@@ -10,7 +11,7 @@ from helpdesk.agents import lists, notifications, offers, wrap_up
 from helpdesk.agents.models import Offer, WorkItem
 from helpdesk.auth import Principal
 from helpdesk.tickets import policy, queries
-from helpdesk.tickets.models import Ticket
+from helpdesk.tickets.models import Queue, Ticket
 
 #: Facts after which a ticket's row, place or counts may differ.
 MOVING = (
@@ -58,7 +59,6 @@ def may_watch_ticket(who: Principal, key: str, _token: str) -> bool:
 def rows(facts: list[Any]) -> None:
     """The row, once per language, to the rooms where it stands or stood; then the counts that moved."""
     tickets = lists.looked_at(fact.ticket_id for fact in facts)
-    queues = lists.queues_by_id()
     touched_queues: set[int] = set()
     touched_agents: set[int] = set()
     for ticket in tickets:
@@ -66,10 +66,9 @@ def rows(facts: list[Any]) -> None:
         rooms = {f"queue:{queue}" for queue in {ticket.queue_id, *left_queues}}
         agents = {agent for agent in {ticket.assignee_id, *left_agents} if agent}
         rooms |= {f"agent:{agent}" for agent in agents}
-        html = live.drawn("agents/_row.html", ticket=ticket, queue=queues.get(ticket.queue_id))
-        row = {"id": ticket.id, "lists": lists.keys_of(ticket), "sort": lists.sort_key(ticket), "html": html}
+        row = cache(partial(_row, ticket))
         for room in sorted(rooms):
-            live.push(room, "row", **row)
+            live.show(room, "row", row)
         live.push(f"ticket:{ticket.id}", "ticket", id=ticket.id)
         touched_queues |= {ticket.queue_id, *left_queues}
         touched_agents |= agents
@@ -83,13 +82,14 @@ def threads(facts: list[Any]) -> None:
         live.push(f"ticket:{ticket_id}", "ticket", id=ticket_id)
 
 
-@live.shows(catalog.OfferMade, catalog.OfferAccepted, catalog.OfferDeclined, catalog.OfferExpired, catalog.TicketAssigned)
+@live.shows(
+    catalog.OfferMade, catalog.OfferAccepted, catalog.OfferDeclined, catalog.OfferExpired, catalog.TicketAssigned, catalog.WrapUpBegan,
+    catalog.WrapUpEnded,
+)  # fmt: skip
 def held_out(facts: list[Any]) -> None:
-    """Each concerned agent's open offers."""
+    """Each concerned agent's open offers, and what is to be wrapped up."""
     for user_id in sorted({fact.user_id for fact in facts if fact.user_id} | {fact.old for fact in facts if getattr(fact, "old", None)}):
-        shown = offer_cards(user_id)
-        html = live.drawn("agents/_offers.html", cards=shown, wraps=wrap_up.open_ones(user_id))
-        live.push(f"agent:{user_id}", "offer", html=html)
+        live.show(f"agent:{user_id}", "offer", partial(_offers, user_id))
 
 
 @live.shows(catalog.TicketAssigned, catalog.CustomerWrote, catalog.NoteAdded, catalog.TicketRated)
@@ -100,7 +100,7 @@ def news(facts: list[Any]) -> None:
     """
     owners = {ticket.assignee_id for ticket in lists.looked_at(fact.ticket_id for fact in facts)}
     for user_id in sorted(owner for owner in owners if owner):
-        live.push(f"agent:{user_id}", "count", counts={"news": str(notifications.unread_count(user_id) or "")})
+        live.show(f"agent:{user_id}", "count", partial(_news, user_id))
 
 
 @live.shows(catalog.TicketAssigned)
@@ -109,8 +109,21 @@ def tell_assigned(facts: list[Any]) -> None:
     for fact in facts:
         if fact.new is None or fact.by.user_id == fact.new:
             continue
-        (ticket,) = lists.looked_at([fact.ticket_id])
-        live.push(f"agent:{fact.new}", "toast", text=live.drawn("agents/_assigned.txt", ticket=ticket), url=f"/inbox/{ticket.number}")
+        live.show(f"agent:{fact.new}", "toast", partial(_assigned, fact.ticket_id))
+
+
+def _row(ticket: Ticket) -> dict[str, Any]:
+    html = live.drawn("agents/_row.html", ticket=ticket, queue=db.session().get(Queue, ticket.queue_id))
+    return {"id": ticket.id, "lists": lists.keys_of(ticket), "sort": lists.sort_key(ticket), "html": html}
+
+
+def _offers(user_id: int) -> dict[str, Any]:
+    return {"html": live.drawn("agents/_offers.html", cards=offer_cards(user_id), wraps=wrap_up.open_ones(user_id))}
+
+
+def _assigned(ticket_id: int) -> dict[str, Any]:
+    (ticket,) = lists.looked_at([ticket_id])
+    return {"text": live.drawn("agents/_assigned.txt", ticket=ticket), "url": f"/inbox/{ticket.number}"}
 
 
 def offer_cards(user_id: int) -> list[tuple[Offer, Ticket, WorkItem]]:
@@ -121,9 +134,21 @@ def offer_cards(user_id: int) -> list[tuple[Offer, Ticket, WorkItem]]:
 
 def _counts(queue_ids: Iterable[int], agents: Iterable[int]) -> None:
     for queue_id in sorted(queue_ids):
-        live.push(f"queue:{queue_id}", "count", counts={f"queue:{queue_id}": lists.queue_count(queue_id)})
+        live.show(f"queue:{queue_id}", "count", partial(_waiting, queue_id))
     for user_id in sorted(agents):
-        live.push(f"agent:{user_id}", "count", counts={f"mine:{user_id}": lists.mine_count(user_id)})
+        live.show(f"agent:{user_id}", "count", partial(_mine, user_id))
+
+
+def _news(user_id: int) -> dict[str, Any]:
+    return {"counts": {"news": str(notifications.unread_count(user_id) or "")}}
+
+
+def _waiting(queue_id: int) -> dict[str, Any]:
+    return {"counts": {f"queue:{queue_id}": lists.queue_count(queue_id)}}
+
+
+def _mine(user_id: int) -> dict[str, Any]:
+    return {"counts": {f"mine:{user_id}": lists.mine_count(user_id)}}
 
 
 def _left(facts: list[Any], ticket: Ticket) -> tuple[set[int], set[int]]:

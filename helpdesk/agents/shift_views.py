@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from helpdesk import catalog, db, live, web
+from helpdesk import db, web
 from helpdesk.agents import emergencies, leaving, queries, screens, wrap_up
 from helpdesk.agents import views as workspace
 from helpdesk.agents.models import Disposition, PresenceState, WrapUp
@@ -97,11 +97,3 @@ def declare_emergency(number: int) -> Response:
 
 def _me() -> User:
     return db.session().get_one(User, web.principal().user_id)
-
-
-@live.shows(catalog.WrapUpBegan, catalog.WrapUpEnded)
-def wrapping(facts: list[catalog.WrapUpBegan | catalog.WrapUpEnded]) -> None:
-    """The agent's bar of what is to be wrapped up, beside their offers."""
-    for user_id in sorted({fact.user_id for fact in facts}):
-        html = live.drawn("agents/_offers.html", cards=screens.offer_cards(user_id), wraps=wrap_up.open_ones(user_id))
-        live.push(f"agent:{user_id}", "offer", html=html)
