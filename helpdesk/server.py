@@ -39,8 +39,7 @@ def patch() -> None:
     """Make waiting cooperative. Must come before sockets, threads and SQLAlchemy are imported."""
     from gevent import monkey
 
-    monkey.patch_all()
-    from psycopg import pq  # noqa: F401  psycopg waits cooperatively by itself once sockets are patched
+    monkey.patch_all()  # psycopg, imported later and only where there is PostgreSQL, waits cooperatively by itself on patched sockets
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -6,7 +6,6 @@ import io
 import warnings
 
 from flask_babel import gettext as _
-from PIL import Image, UnidentifiedImageError
 
 from helpdesk.errors import Invalid
 
@@ -19,6 +18,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 def made_anew(content: bytes) -> bytes:
     """The picture as a PNG of at most 480 by 96 points. Raises Invalid, for the field `logo`, for what is none or too large."""
+    from PIL import Image, UnidentifiedImageError  # here, because few processes ever see a logo
+
     if len(content) > LARGEST_BYTES:
         raise _refused(_("This picture is larger than %(n)s MB.", n=LARGEST_BYTES // 2**20))
     head = content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from helpdesk import db, schema
 from helpdesk.config import Settings
@@ -37,6 +39,15 @@ def differences() -> list[Any]:
 
 def test_the_steps_lead_to_what_the_models_say(connected: None) -> None:
     assert differences() == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_the_newest_step_is_where_the_chain_ends_and_an_empty_database_stands_nowhere(connected: None) -> None:
+    script = ScriptDirectory(str(schema.FOLDER))
+    assert schema.newest() == script.get_current_head() == schema.current()
+    assert all(Path(step.path).stem.partition("_")[0] == step.revision for step in script.walk_revisions())
+    schema.downgrade("base")
+    assert schema.current() is None
 
 
 def test_the_newest_step_can_be_taken_back_and_taken_again(connected: None) -> None:
