@@ -126,6 +126,8 @@ def opened(chromium: Any, house: House) -> Iterator[Callable[..., Iterator[tuple
     """Every page one after the other, in a browser of one kind."""
     contexts: list[Any] = []
 
+    faults: list[str] = []
+
     def each(language: str, *, width: int = 1280, theme: str = "light", **options: Any) -> Iterator[tuple[str, Any]]:
         by_person = {}
         for signed_in in (False, True):
@@ -133,12 +135,14 @@ def opened(chromium: Any, house: House) -> Iterator[Callable[..., Iterator[tuple
             by_person[signed_in] = chromium.new_context(viewport=size, locale=language, color_scheme=theme, **options)
             contexts.append(by_person[signed_in])
         by_person[True].add_cookies([house.desk.cookie(house.carla)])
+        tabs = {signed_in: context.new_page() for signed_in, context in by_person.items()}
+        for page in tabs.values():
+            axe.listen(page, faults)
         for endpoint, (signed_in, path) in PAGES.items():
-            page = by_person[signed_in].new_page()
-            answer = page.goto(house.desk.base + path(house))
+            answer = tabs[signed_in].goto(house.desk.base + path(house))
             assert answer.status == 200, (endpoint, answer.status)
-            yield endpoint, page
-            page.close()
+            yield endpoint, tabs[signed_in]
+        assert not faults, "\n".join(faults)
 
     yield each
     for context in contexts:
