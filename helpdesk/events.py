@@ -1,9 +1,8 @@
 """One table for what happened, one for what is to be done about it.
 
-`record(fact)` writes an Event and, in the same transaction, one Delivery per `@reaction` declared for that fact. What must be
-true at once is a
-plain call inside the verb; what only refreshes screens hangs on `published`; everything that may fail, wait, or belongs to a package
-above is a reaction, run by `helpdesk.worker` at least once and in no promised order.
+`record(fact)` writes an Event and, in the same transaction, one Delivery per `@reaction` declared for that fact. What must be true at
+once is a plain call inside the verb; what only refreshes screens hangs on `published`; everything that may fail, wait, or belongs to a
+package above is a reaction, run by `helpdesk.worker` at least once and in no promised order.
 """
 
 from __future__ import annotations
@@ -18,9 +17,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, dataclass_transform
 
-from sqlalchemy import ForeignKey, Index, String, Text, inspect, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import insert as sa_insert
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.event import listens_for
+from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
@@ -272,28 +273,35 @@ def history(at: datetime | None = None) -> Iterator[None]:
         _silent.reset(second)
 
 
-def record(fact: Fact) -> Event:
+def record(fact: Fact) -> None:
     """State a fact inside the current transaction and owe what is to be done about it."""
     cls = type(fact)
     if not is_dataclass(cls) or _facts.get(stored_name(cls)) is not cls:
         raise TypeError(f"{cls.__name__} is not in the catalogue")
     by: Actor = getattr(fact, "by", SYSTEM)
     values = {f.name: _plain(getattr(fact, f.name)) for f in fields(cls) if f.name != "by"}
-    row = Event(
-        at=_history.get() or clock.now(),
-        kind=stored_name(cls),
-        actor_kind=by.kind,
-        actor_id=by.id,
-        actor_for=by.on_behalf_of,
-        via=by.via,
-        **{name: values.pop(name, None) for name in _COLUMNS},
-        data=values,
-    )
+    row = {
+        "at": _history.get() or clock.now(), "kind": stored_name(cls), "actor_kind": by.kind, "actor_id": by.id,
+        "actor_for": by.on_behalf_of, "via": by.via, **{name: values.pop(name, None) for name in _COLUMNS}, "data": values,
+    }  # fmt: skip
     unit = db.unit()
-    unit.session.add(row)
+    made = unit.session.connection().execute(_STATING, row).inserted_primary_key
+    assert made is not None
     if not _silent.get():
-        _owed(unit).append((fact, row))
-    return row
+        _owed(unit).append(Stated(fact, int(made[0]), row["at"]))
+
+
+#: Built once, and past the session: an event is never changed, so that nobody needs its object.
+_STATING = sa_insert(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A fact with the id and time of its event, until its transaction commits."""
+
+    fact: Fact
+    event_id: int
+    at: datetime
 
 
 def _plain(value: Any) -> Any:
@@ -304,8 +312,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _owed(unit: db.Unit) -> list[tuple[Fact, Event]]:
-    owed: list[tuple[Fact, Event]] | None = unit.notes.get("owed")
+def _owed(unit: db.Unit) -> list[Stated]:
+    owed: list[Stated] | None = unit.notes.get("owed")
     if owed is None:
         owed = unit.notes["owed"] = []
         unit.before_commit.append(lambda: _insert_deliveries(unit))
@@ -313,19 +321,31 @@ def _owed(unit: db.Unit) -> list[tuple[Fact, Event]]:
     return owed
 
 
+@listens_for(Session, "after_transaction_create")
+def _savepoint_began(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        session.info.setdefault("owed before", {})[transaction] = len(db.unit().notes.get("owed", ()))
+
+
+@listens_for(Session, "after_soft_rollback")
+def _savepoint_rolled_back(session: Session, transaction: SessionTransaction) -> None:
+    """What was stated inside a savepoint that was rolled back is no fact: nothing is owed for it."""
+    before = session.info.get("owed before", {}).pop(transaction, None)
+    if before is not None and db.in_transaction():
+        del db.unit().notes.get("owed", [])[before:]
+
+
 def _insert_deliveries(unit: db.Unit) -> None:
     """Write the deliveries sorted by key, at the very end, so that two transactions never wait for each other's rows crosswise."""
-    unit.session.flush()
-    # What was stated inside a savepoint that was rolled back is no fact: its row is no longer anybody's.
-    unit.notes["owed"][:] = [(fact, row) for fact, row in unit.notes["owed"] if not inspect(row).transient]
     rows = [
         (made, {
-            "event_id": row.id, "reaction": made.name, "key": made.key(fact) if made.key else f"e{row.id}", "lane": made.lane,
-            "due_at": row.at + (made.delay(fact) if made.delay else timedelta()), "claim": 0, "attempts": 0, "error": "",
+            "event_id": one.event_id, "reaction": made.name, "key": made.key(one.fact) if made.key else f"e{one.event_id}",
+            "lane": made.lane, "due_at": one.at + (made.delay(one.fact) if made.delay else timedelta()), "claim": 0, "attempts": 0,
+            "error": "",
         })
-        for fact, row in unit.notes["owed"]
-        for made in _by_fact.get(type(fact), ())
-        if made.when is None or made.when(fact)
+        for one in unit.notes["owed"]
+        for made in _by_fact.get(type(one.fact), ())
+        if made.when is None or made.when(one.fact)
     ]  # fmt: skip
     now = clock.now()
     unit.notes["lanes"] = {row["lane"] if row["due_at"] <= now else LATER for _, row in rows}
@@ -355,7 +375,7 @@ def _insert(engine: str, newcomer: Newcomer) -> Any:
 
 
 def _publish(unit: db.Unit) -> None:
-    facts = [fact for fact, _ in unit.notes["owed"]]
+    facts = [one.fact for one in unit.notes["owed"]]
     for listener in published:
         listener(facts, unit.notes.get("lanes", set()))
 
