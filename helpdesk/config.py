@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ class Settings:
     secret_keys: tuple[str, ...]
     trusted_proxies: int = 0
     mail_listen: tuple[str, int] | None = None
+    mail_relays: tuple[IPv4Network | IPv6Network, ...] = ()
     smtp_url: str = ""
     mail_from: str = "support@localhost"
     max_mail_bytes: int = 40 * 2**20
@@ -68,6 +70,8 @@ DOCS: dict[str, str] = {
     "(default: made once and kept in HELPDESK_DATA/secret)",
     "TRUSTED_PROXIES": "how many reverse proxies stand in front (default: 0)",
     "MAIL_LISTEN": "host:port of the SMTP and LMTP intake, empty for none (default: empty; the demo listens)",
+    "MAIL_RELAYS": "addresses or networks of our own mail servers that hand mail to MAIL_LISTEN over the internet, comma separated; their "
+    "address says nothing of the sender (default: none; private networks always count as our own)",
     "SMTP_URL": "smtp://user:password@host:587?tls=starttls for outgoing mail; empty keeps mails in the outbox",
     "MAIL_FROM": "sender address when an inbox has none (default: support@localhost)",
     "MAX_MAIL_MB": "largest mail taken in, in MB (default: 40)",
@@ -106,6 +110,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         "secret_keys": take("SECRET_KEYS", "", lambda text: _keys(text, data), DOCS["SECRET_KEYS"]) if data else (),
         "trusted_proxies": take("TRUSTED_PROXIES", "0", lambda text: _whole(text, 0, 10), "a number from 0 to 10"),
         "mail_listen": take("MAIL_LISTEN", "", _address, "such as 127.0.0.1:2525"),
+        "mail_relays": take("MAIL_RELAYS", "", _networks, "such as 203.0.113.25, 2001:db8::/48"),
         "smtp_url": take("SMTP_URL", "", _smtp, DOCS["SMTP_URL"]),
         "mail_from": take("MAIL_FROM", "support@localhost", _mail_address, "such as support@example.com"),
         "max_mail_bytes": take("MAX_MAIL_MB", "40", lambda text: _whole(text, 1, 500) * 2**20, "a number from 1 to 500"),
@@ -177,6 +182,10 @@ def _address(text: str) -> tuple[str, int] | None:
     if not host:
         raise ValueError("no port")
     return host.strip("[]"), _whole(port, 0, 65535)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(word.strip()) for word in text.split(",") if word.strip())
 
 
 def _mail_address(text: str) -> str:

@@ -43,15 +43,20 @@ class Kept:
     signed: bool = False
 
 
-def store(raw: bytes, *, box: str, inbox_id: int | None, sender: str, recipients: list[str], silent: bool = False) -> tuple[Arrival, bool]:
+def store(
+    raw: bytes, *, box: str, inbox_id: int | None, sender: str, recipients: list[str], silent: bool = False, peer: str = "", helo: str = ""
+) -> tuple[Arrival, bool]:
     """Make a mail durable and owe its understanding; the arrival, and whether it is new.
+
+    `peer` and `helo`: the address of the stranger's machine that handed it over, and how it called itself; empty where nobody did.
 
     The very same bytes in the same box are one arrival, however often and from however many sides they come. The same Message-ID with other
     bytes is kept too, flagged. Raises Unavailable when disk or database is away: then nothing was kept, and the sender must try again.
     """
     kept = keep(raw)
     steps.reached("bytes kept")
-    row = _Row(kept, {"box": box, "inbox_id": inbox_id, "sender": sender, "recipients": recipients, "silent": silent})
+    values = {"box": box, "inbox_id": inbox_id, "sender": sender, "recipients": recipients, "silent": silent, "peer": peer, "helo": helo}
+    row = _Row(kept, values)
     try:
         arrival, new = _enter_together(row)
     except BaseException:
@@ -123,7 +128,9 @@ def discard(kept: Kept) -> None:
         files.store().delete(kept.stored.key)
 
 
-def enter(kept: Kept, *, box: str, inbox_id: int | None, sender: str, recipients: list[str], silent: bool = False) -> tuple[Arrival, bool]:
+def enter(
+    kept: Kept, *, box: str, inbox_id: int | None, sender: str, recipients: list[str], silent: bool = False, peer: str = "", helo: str = ""
+) -> tuple[Arrival, bool]:
     """Write the row of kept bytes in the current transaction, unless these bytes are there already; the arrival, and whether it is new.
 
     A new arrival comes as plain values, not as a row of the session: whoever decides about it reads it under its lock (`undecided`).
@@ -132,6 +139,7 @@ def enter(kept: Kept, *, box: str, inbox_id: int | None, sender: str, recipients
     row: dict[str, Any] = {
         "box": box[:320], "inbox_id": inbox_id, "sha256": kept.stored.sha256, "header_id": kept.header_id, "object_key": kept.stored.key,
         "size": kept.stored.size, "sender": sender[:320], "recipients": recipients[:100], "silent": silent, "received_at": clock.now(),
+        "peer": peer[:45], "helo": helo[:255],
         "state": ArrivalState.STORED, "copies": 0, "author": "", "subject": "", "why": "",
     }  # fmt: skip
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
@@ -139,8 +147,8 @@ def enter(kept: Kept, *, box: str, inbox_id: int | None, sender: str, recipients
         made = session.scalar(dialect.insert(Arrival).values(**row, conflicting=conflicting).on_conflict_do_nothing().returning(Arrival.id))
         if made is not None:
             if not silent:  # the importer understands history itself, in its own time
-                # A signature that we check ourselves waits for DNS: not where others wait behind it.
-                quick = kept.harmless and (not kept.signed or trusted.authserv_id(inbox_id) != "")
+                # A signature or an envelope that we check ourselves waits for DNS: not where others wait behind it.
+                quick = kept.harmless and (not (kept.signed or peer) or trusted.authserv_id(inbox_id) != "")
                 record(MailStored(made, DOOR) if quick else LargeMailStored(made, DOOR))
             return Arrival(id=made, conflicting=conflicting, **row), True
         known = find(row["box"], kept.stored.sha256)

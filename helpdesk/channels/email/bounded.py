@@ -6,7 +6,8 @@ much as parsing. Everything else crosses a pipe, so that a mail which grows in m
 server's loop goes on meanwhile (waiting is `poll`, cooperative under gevent). A new child is started when the old one died.
 
 Frames: to the child, b"P", length (4 bytes, big-endian) and raw mail; from it, b"M" or b"F", length (4), then `mail.to_wire` or a reason.
-The same child checks signatures, because that too reads hostile bytes: b"V" with what `signatures.ask` wrote, answered by its JSON.
+The same child checks signatures and envelopes, because that too reads hostile bytes: b"V" with what `signatures.ask` wrote, b"S" with the
+question of `envelope`, each answered by its JSON.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
-from . import signatures
+from . import envelope, signatures
 from .mail import Mail, from_wire, to_wire
 from .parse import parse as parse_here
 
@@ -56,9 +58,12 @@ def parse(raw: bytes) -> Mail:
     return _shared().parse(raw)
 
 
-def verify(question: bytes) -> bytes:
-    """Check a mail's signatures (see `signatures`), within the same bounds. Raises ParseFailed."""
-    return _shared().ask(b"V", question)
+def verify(question: bytes, *, what: bytes = b"V") -> bytes:
+    """Check a mail's signatures (b"V", see `signatures`) or its envelope (b"S", see `envelope`), within the same bounds.
+
+    Raises ParseFailed.
+    """
+    return _shared().ask(what, question)
 
 
 def harmless(raw: bytes) -> bool:
@@ -218,6 +223,14 @@ def _wait(pipe: int, event: int, deadline: float) -> None:
     watch.poll(left * 1000)
 
 
+#: What the child does with each kind of frame.
+_ANSWERS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"P": lambda raw: to_wire(parse_here(raw)),
+    b"V": signatures.answer,
+    b"S": envelope.answer,
+}
+
+
 def serve(cpu_seconds: int, memory: int) -> None:
     """The child's life: read a mail, answer it, until the pipe closes. Runs only in the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the parent, which closes the pipe
@@ -236,7 +249,7 @@ def serve(cpu_seconds: int, memory: int) -> None:
             raw = source.read(size)
             if len(raw) < size:
                 return
-            answer = signatures.answer(raw) if what == b"V" else to_wire(parse_here(raw))
+            answer = _ANSWERS[what](raw)
         except MemoryError:
             kind, answer = b"F", f"parsing needed more than {memory // 1024 // 1024} MB".encode()
         except Exception as error:  # the type alone: its words may quote the mail

@@ -25,6 +25,7 @@ from helpdesk.channels.email import (
     claims,
     colleagues,
     copied,
+    envelope,
     impostors,
     inboxes,
     marks,
@@ -36,6 +37,7 @@ from helpdesk.channels.email import (
     turns,
     warnings,
 )
+from helpdesk.channels.email.envelope import Spf
 from helpdesk.channels.email.mail import Attachment, Mail
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing
 from helpdesk.crm import contacts, failing
@@ -67,6 +69,7 @@ class Understood:
     files: tuple[NewFile, ...] = ()
     our_ids: list[str] = field(default_factory=list)
     signers: list[str] | None = None  # domains with a valid signature; None when nobody checked
+    spf: Spf | None = None  # what the envelope's domain says of who handed it over; None when nobody checked
 
     def discard(self) -> None:
         """Give up the kept files: no row points at them."""
@@ -108,7 +111,8 @@ def _reading(arrival_id: int, *, at_once: bool = False) -> Outside | None:
 
 
 def understand(arrival: Arrival, *, checking: bool = False) -> Understood:
-    """Parse within bounds and keep the attachments; outside transactions. `checking`: also check signatures, which asks DNS.
+    """Parse within bounds and keep the attachments; outside transactions. `checking`: also check signatures and the
+    envelope, which asks DNS.
 
     Raises Unavailable when the disk is.
     """
@@ -122,6 +126,8 @@ def understand(arrival: Arrival, *, checking: bool = False) -> Understood:
         return made
     if checking and signatures.signed(raw):
         made.signers = signatures.signers(raw, mail)
+    if checking and arrival.peer:
+        made.spf = envelope.checked(arrival.peer, arrival.helo, arrival.sender, mail.from_email.rpartition("@")[2].lower())
     kept: list[NewFile] = []
     try:
         kept.extend(_kept(attachment) for attachment in mail.attachments[:MAX_FILES])
@@ -134,12 +140,12 @@ def understand(arrival: Arrival, *, checking: bool = False) -> Understood:
 
 
 def _glanced(arrival: Arrival) -> Understood | None:
-    """What a mail says that is read here in no time, has no files and no signature to ask about; None for any other."""
+    """What a mail says that is read here in no time, has no files and nothing to ask DNS about; None for any other."""
     steps.reached("understand")
     raw = _bytes_of(arrival)
     if raw is None:
         return Understood(failure=BYTES_GONE)
-    if not bounded.harmless(raw) or (signatures.signed(raw) and _checks(arrival)):
+    if not bounded.harmless(raw) or ((arrival.peer or signatures.signed(raw)) and _checks(arrival)):
         return None
     made = _parsed(raw)
     if made.mail is not None and made.mail.attachments:
@@ -149,7 +155,7 @@ def _glanced(arrival: Arrival) -> Understood | None:
 
 
 def _checks(arrival: Arrival) -> bool:
-    """Whether a signature is ours to check, because no server of ours has."""
+    """Whether signature and envelope are ours to check, because no server of ours has."""
     return not arrival.silent and trusted.authserv_id(arrival.inbox_id) == ""
 
 
@@ -277,7 +283,7 @@ def _take_in(
     mail = understood.mail
     assert mail is not None
     believed = doors.believed.get(inbox.id) if inbox.id in doors.rows else trusted.authserv_id(inbox.id)
-    checks = senders.judge(mail, believed or "", understood.signers)
+    checks = senders.judge(mail, believed or "", understood.signers, understood.spf)
     suspicious = [*warnings.about(mail, checks), *impostors.about(mail, doors)]
     if sender.bounce_note and not mail.automatic:
         failing.trust_again(sender, by=arrivals.DOOR, address=mail.from_email)
@@ -313,7 +319,7 @@ def _by_colleague(arrival: Arrival, user: User, mail: Mail, understood: Understo
     """Whether a colleague wrote from their own mail program and it was taken in as theirs."""
     if arrival.silent:
         return False
-    checks = senders.judge(mail, trusted.authserv_id(inbox.id), understood.signers)
+    checks = senders.judge(mail, trusted.authserv_id(inbox.id), understood.signers, understood.spf)
     if not checks.proven:
         return False
     return colleagues.take(arrival, user, mail, understood.files, checks, addresses)

@@ -12,6 +12,7 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
@@ -19,6 +20,7 @@ from flask import Flask
 
 from helpdesk import db
 from helpdesk.channels.email import arrivals, inboxes
+from helpdesk.channels.email.envelope import Network, outside
 from helpdesk.config import Settings
 from helpdesk.errors import TooLarge, Unavailable
 
@@ -76,7 +78,7 @@ class Listener:
 
     def _run(self) -> None:
         loop = self._loop = asyncio.new_event_loop()
-        handler = Handler(self._pool, loop)
+        handler = Handler(self._pool, loop, self._settings.mail_relays)
         try:
             self._server = loop.run_until_complete(
                 loop.create_server(lambda: Door(handler, self._settings, loop, self._clients), self.host, self.port, reuse_address=True)
@@ -122,8 +124,8 @@ def start(app: Flask, settings: Settings) -> Listener:
 class Handler:
     """What the conversation means: which addresses are ours, and that a mail is stored before it is answered for."""
 
-    def __init__(self, pool: ThreadPoolExecutor, loop: asyncio.AbstractEventLoop) -> None:
-        self._pool, self._loop = pool, loop
+    def __init__(self, pool: ThreadPoolExecutor, loop: asyncio.AbstractEventLoop, relays: Sequence[Network]) -> None:
+        self._pool, self._loop, self._relays = pool, loop, relays
         self._doors: inboxes.Doors | None = None
         self._doors_at = 0.0
 
@@ -140,7 +142,7 @@ class Handler:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: Door, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: Door, session: Session, envelope: Envelope) -> str:
         raw = envelope.original_content
         assert raw is not None
         server.storing = True
@@ -151,7 +153,9 @@ class Handler:
             inbox_id, box = found
             recipients = [address.encode("utf-8", "replace").decode() for address in envelope.rcpt_tos]
             sender = "" if envelope.mail_from == NULL else (envelope.mail_from or "").encode("utf-8", "replace").decode()
-            await self._loop.run_in_executor(self._pool, _store, raw, box, inbox_id, sender, recipients)
+            peer = outside((session.peer or ("",))[0], self._relays)
+            helo = (session.host_name or "").encode("utf-8", "replace").decode() if peer else ""
+            await self._loop.run_in_executor(self._pool, _store, raw, box, inbox_id, sender, recipients, peer, helo)
         except TooLarge:
             return "552 5.3.4 The mail is too large"
         except Unavailable as wrong:
@@ -181,8 +185,8 @@ def _read_doors() -> inboxes.Doors:
         return inboxes.doors()
 
 
-def _store(raw: bytes, box: str, inbox_id: int, sender: str, recipients: list[str]) -> None:
-    arrivals.store(raw, box=box, inbox_id=inbox_id, sender=sender, recipients=recipients)
+def _store(raw: bytes, box: str, inbox_id: int, sender: str, recipients: list[str], peer: str, helo: str) -> None:
+    arrivals.store(raw, box=box, inbox_id=inbox_id, sender=sender, recipients=recipients, peer=peer, helo=helo)
 
 
 class Door(SMTP):

@@ -33,8 +33,10 @@ class Arrival(Base):
     """One mail that reached us. Written, with its raw bytes kept, before anything is parsed.
 
     `box` names where it was delivered (an inbox's address, or an imported folder's). `sender` is the envelope's, empty for reports and for
-    mail that came without one; `author` is whom the mail names. `conflicting`: another mail with the same Message-ID and other bytes came
-    to this box before. `copies` counts how often the very same bytes came again. `silent`: history, imported: nothing is sent for it.
+    mail that came without one; `author` is whom the mail names. `peer` and `helo`: the address of a stranger's machine that handed it to
+    the listener, and how it called itself; empty where our own house or relays, an account or an import brought it. `conflicting`: another
+    mail with the same Message-ID and other bytes came to this box before. `copies` counts how often the very same bytes came again.
+    `silent`: history, imported: nothing is sent for it.
     `why` is a sentence (a message id of the catalogue) and, after a line break, technical words that are shown as they are.
     """
 
@@ -52,6 +54,8 @@ class Arrival(Base):
     sender: Mapped[str] = mapped_column(String(320), default="")
     author: Mapped[str] = mapped_column(String(320), default="")
     recipients: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    peer: Mapped[str] = mapped_column(String(45), default="")
+    helo: Mapped[str] = mapped_column(String(255), default="")
     silent: Mapped[bool] = mapped_column(Boolean, default=False)
     received_at: Mapped[datetime] = mapped_column(default=clock.now)
     state: Mapped[ArrivalState] = mapped_column(default=ArrivalState.STORED)

@@ -23,7 +23,7 @@ classify(
     "arrival",
     fact="sha256",
     operational="box object_key",
-    personal="header_id sender author recipients",
+    personal="header_id sender author recipients peer helo",
     content="subject why",
     belongs="message_id ticket_id",
     erase="kept",
@@ -47,7 +47,16 @@ classify(
 )
 classify("mail_folder", operational="folder")
 
-_EMPTY: dict[str, Any] = {"header_id": None, "sender": "", "author": "", "recipients": [], "subject": MARK, "why": ""}
+_EMPTY: dict[str, Any] = {
+    "header_id": None,
+    "sender": "",
+    "author": "",
+    "recipients": [],
+    "peer": "",
+    "helo": "",
+    "subject": MARK,
+    "why": "",
+}
 
 
 @erases
@@ -111,6 +120,8 @@ def received(person: Person) -> list[dict[str, Any]]:
     made = []
     for row in db.session().scalars(select(Arrival).where(from_them).order_by(Arrival.id)):
         said: dict[str, Any] = {"at": row.received_at.isoformat(), "sender": row.sender, "author": row.author, "subject": row.subject}
+        if row.peer:
+            said["handed_over_by"] = {"address": row.peer, "name": row.helo}
         if 0 < row.size <= LONGEST_ORIGINAL:
             with contextlib.suppress(NotFound):
                 said["original_base64"] = base64.b64encode(files.store().read(row.object_key)).decode()
@@ -157,11 +168,13 @@ def _count(before: datetime) -> int:
 
 
 def _drop(before: datetime, limit: int) -> int:
-    """The bytes go, and the words of those that made no message; who wrote when stays with the message."""
+    """The bytes go, with the machine that brought them, and the words of those that made no message; who wrote when stays with it."""
     session = db.session()
     ids = list(session.scalars(select(Arrival.id).where(_old(before)).order_by(Arrival.id).limit(limit)))
     keys = list(session.scalars(select(Arrival.object_key).where(Arrival.id.in_(ids))))
-    session.execute(update(Arrival).where(Arrival.id.in_(ids)).values(size=0), execution_options={"synchronize_session": False})
+    session.execute(
+        update(Arrival).where(Arrival.id.in_(ids)).values(size=0, peer="", helo=""), execution_options={"synchronize_session": False}
+    )
     lost = Arrival.id.in_(ids) & Arrival.message_id.is_(None)
     session.execute(update(Arrival).where(lost).values(sender="", author="", recipients=[], subject=MARK))
     db.after_commit(partial(files.drop, keys))

@@ -1,4 +1,4 @@
-"""Whether a mail comes from where it claims: what the inbox's own mail server found, else what its signatures prove.
+"""Whether a mail comes from where it claims: what the inbox's own mail server found, else what its signatures and its envelope prove.
 
 `judge` is pure. The Authentication-Results of a mail can be written by anybody: only the topmost one counts, and only when it bears the
 name of the server that the inbox trusts (RFC 8601, 5 and 7.1); comments and quoted strings in it may hold the attacker's words and are
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from helpdesk.channels.email import domains
+from helpdesk.channels.email.envelope import Spf
 from helpdesk.channels.email.mail import Mail
 
 PROVEN, UNPROVEN, FAILED = "proven", "unproven", "failed"
@@ -46,17 +47,21 @@ class Checks:
         return {**looked, **({"signed": self.signed} if self.signed else {})}
 
 
-def judge(mail: Mail, authserv_id: str, signers: Sequence[str] | None = None) -> Checks:
-    """What is known of the sender. `signers`: domains whose signatures were checked here and are valid; None when nobody checked."""
+def judge(mail: Mail, authserv_id: str, signers: Sequence[str] | None = None, spf: Spf | None = None) -> Checks:
+    """What is known of the sender. `signers`: domains whose signatures were checked here and are valid; `spf`: what the envelope's domain
+    says of who handed the mail over. None when nobody checked.
+    """
     author = mail.from_email.rpartition("@")[2].lower()
     alone = not any(problem.startswith(("has more than one From", "names several senders")) for problem in mail.problems)
     results = _results(mail, authserv_id)
     checks = Checks()
     if results is not None:
         checks = _by_server(results, author, authserv_id, alone)
-    elif signers is not None:
-        proven = alone and any(aligned(domain, author) for domain in signers)
-        checks = Checks(PROVEN if proven else UNPROVEN, dkim="pass" if signers else "fail", by=OURSELVES)
+    elif signers is not None or spf is not None:
+        vouching = [*(signers or ()), *((spf.domain,) if spf is not None and spf.domain else ())]
+        proven = alone and any(aligned(domain, author) for domain in vouching)
+        dkim = "none" if signers is None else "pass" if signers else "fail"
+        checks = Checks(PROVEN if proven else UNPROVEN, spf.result if spf is not None else "", dkim, by=OURSELVES)
     return replace(checks, signed=mail.signed or "")
 
 

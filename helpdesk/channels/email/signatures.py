@@ -1,6 +1,6 @@
 """DKIM (RFC 6376): which domains signed a mail, checked here when no server in front of us did.
 
-Two halves with a process border between them. `signers` asks DNS for the keys, within bounds, where the network may wait; `answer` checks
+Two halves with a process border between them. `signers` asks DNS for the keys (`names`), where the network may wait; `answer` checks
 the signatures with dkimpy inside the parser's guarded child, where hostile bytes may burn their ten seconds. Called by intake outside
 transactions.
 """
@@ -10,62 +10,12 @@ from __future__ import annotations
 import json
 import re
 import struct
-import threading
-import time
-from collections.abc import Callable
 
-from . import domains
+from . import dmarc, names
 from .mail import Mail
 
 MAX_SIGNATURES = 3
-LOOKUP_S = 3.0
-FRESH_S = 600.0
-_MOST_KEPT = 1000
 _TAG = re.compile(r"(?:^|;)\s*([a-zA-Z]+)\s*=\s*([^;]*)")
-_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
-
-#: Text records of a name; empty when there are none or nobody answered in time.
-Resolver = Callable[[str], list[bytes]]
-
-
-def asked_of_dns(name: str) -> list[bytes]:
-    """The text records of a name, from the machine's name servers, in at most LOOKUP_S."""
-    import dns.exception
-    import dns.resolver
-
-    try:
-        answer = dns.resolver.Resolver().resolve(name, "TXT", lifetime=LOOKUP_S, search=False)
-    except (dns.exception.DNSException, OSError, ValueError):
-        return []
-    return [b"".join(row.strings)[:8192] for row in answer][:10]
-
-
-_resolver: Resolver = asked_of_dns
-_kept: dict[str, tuple[float, list[bytes]]] = {}
-_guard = threading.Lock()
-
-
-def use_resolver(resolver: Resolver) -> Resolver:
-    """Ask somebody else, for tests and for machines without DNS; who was asked before."""
-    global _resolver
-    before, _resolver = _resolver, resolver
-    with _guard:
-        _kept.clear()
-    return before
-
-
-def records(name: str) -> list[bytes]:
-    """Text records, remembered for ten minutes."""
-    with _guard:
-        until, found = _kept.get(name, (0.0, []))
-    if time.monotonic() < until:
-        return found
-    found = _resolver(name)
-    with _guard:
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        _kept[name] = (time.monotonic() + (FRESH_S if found else FRESH_S / 10), found)
-    return found
 
 
 def signed(raw: bytes) -> bool:
@@ -83,7 +33,7 @@ def signers(raw: bytes, mail: Mail) -> list[str]:
         return []
     keys: dict[str, str] = {}
     for name in _key_names(mail):
-        found = records(name)
+        found = names.texts(name)
         if len(found) == 1:
             keys[name] = found[0].decode("ascii", "replace")
     if not keys:
@@ -94,7 +44,7 @@ def signers(raw: bytes, mail: Mail) -> list[str]:
         return []
     valid = [str(domain).lower() for domain in said]
     author = mail.from_email.rpartition("@")[2].lower()
-    return [domain for domain in valid if not _strict(author) or domain == author]
+    return [domain for domain in valid if not dmarc.strict(author, "adkim") or domain == author]
 
 
 def ask(raw: bytes, keys: dict[str, str]) -> bytes:
@@ -135,21 +85,9 @@ def _key_names(mail: Mail) -> list[str]:
     for value in values[:MAX_SIGNATURES]:
         tags = {name.lower(): re.sub(r"\s+", "", text).lower() for name, text in _TAG.findall(value[:8192])}
         name = f"{tags.get('s', '')}._domainkey.{tags.get('d', '')}"
-        if tags.get("s") and tags.get("d") and _NAME.fullmatch(name):
+        if tags.get("s") and tags.get("d") and dmarc.NAME.fullmatch(name):
             found[name] = None
     return list(found)
-
-
-def _strict(domain: str) -> bool:
-    """Whether a domain's DMARC record, else its registered domain's, wants the signer's to be the very same (RFC 7489, 6.3 and 6.6.3)."""
-    if not _NAME.fullmatch(domain):
-        return True
-    for name in dict.fromkeys((domain, domains.organisational(domain) or domain)):
-        for record in records(f"_dmarc.{name}"):
-            text = record.decode("ascii", "replace")
-            if text.lower().startswith("v=dmarc1"):
-                return re.search(r"(?i);\s*adkim\s*=\s*s\b", text) is not None
-    return False
 
 
 def _with_line_ends(raw: bytes) -> bytes:

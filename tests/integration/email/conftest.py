@@ -20,13 +20,14 @@ from sqlalchemy import select
 
 from helpdesk import db
 from helpdesk.actor import Actor
-from helpdesk.channels.email import bounded, handover, listener, marks, signatures
+from helpdesk.channels.email import bounded, handover, listener, marks, names
 from helpdesk.channels.email.models import Arrival, Outgoing
 from helpdesk.tickets import thread
 from helpdesk.tickets.models import Message as TicketMessage
 from helpdesk.tickets.models import Ticket
 from tests.desks import ENGINES, TestDesk
 from tests.servers import free_port
+from tests.zone import records_in
 
 #: What mail does is tested on SQLite; what the database decides, on both.
 both_engines = pytest.mark.parametrize("engine", ENGINES)
@@ -189,9 +190,9 @@ def reply_mark(desk: TestDesk, ticket: Ticket, contact: int = 0) -> str:
 
 
 @pytest.fixture(autouse=True)
-def dns() -> Iterator[dict[str, bytes]]:
-    """What the tests' name server knows: text records by name. Nobody asks a real one."""
-    known: dict[str, bytes] = {}
-    before = signatures.use_resolver(lambda name: [known[name]] if name in known else [])
+def dns() -> Iterator[dict[str, bytes | list[bytes] | None]]:
+    """What the tests' name server knows (`tests.zone`). Nobody asks a real one."""
+    known: dict[str, bytes | list[bytes] | None] = {}
+    before = names.use_resolver(lambda name, kind: records_in(known, name, kind))
     yield known
-    signatures.use_resolver(before)
+    names.use_resolver(before)

@@ -11,8 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from helpdesk.channels.email import bounded, impostors, senders, signatures
+from helpdesk.channels.email import bounded, impostors, names, senders, signatures
 from helpdesk.channels.email.parse import parse
+from tests.zone import records_in
 
 SERVER = "mx.example.com"
 
@@ -87,9 +88,9 @@ def key() -> tuple[bytes, bytes]:
 @pytest.fixture
 def dns() -> Iterator[dict[str, bytes]]:
     known: dict[str, bytes] = {}
-    before = signatures.use_resolver(lambda name: [known[name]] if name in known else [])
+    before = names.use_resolver(lambda name, kind: records_in(known, name, kind))
     yield known
-    signatures.use_resolver(before)
+    names.use_resolver(before)
     bounded.close()
 
 
@@ -131,7 +132,7 @@ def test_an_invalid_signature_names_nobody(change: str, key: tuple[bytes, bytes]
     elif change == "second From":
         raw = b"From: Mallory <mallory@evil.example>\r\n" + raw
     else:
-        signatures.use_resolver(lambda _name: [key[1], key[1]])
+        names.use_resolver(lambda _name, _kind: [key[1], key[1]])
     assert signers(raw) == []
 
 
@@ -147,10 +148,10 @@ def test_a_strict_domain_wants_its_very_own_signature(key: tuple[bytes, bytes], 
     assert senders.judge(parse(raw), "", signers(raw)).proven
     strict = b"v=DMARC1; p=reject; adkim=s"
     dns["_dmarc.customer.example"] = strict
-    signatures.use_resolver(lambda name: [dns[name]] if name in dns else [])
+    names.use_resolver(lambda name, kind: records_in(dns, name, kind))
     assert signers(raw) == [], "the registered domain's record counts where the author's has none"
     dns["_dmarc.customer.example"], dns["_dmarc.shop.customer.example"] = b"v=DMARC1; p=none", strict
-    signatures.use_resolver(lambda name: [dns[name]] if name in dns else [])
+    names.use_resolver(lambda name, kind: records_in(dns, name, kind))
     assert signers(raw) == []
 
 
@@ -159,7 +160,7 @@ def test_a_strict_domain_wants_its_very_own_signature(key: tuple[bytes, bytes], 
 )
 def test_no_odd_name_reaches_the_name_server(odd: str, dns: dict[str, bytes]) -> None:
     asked: list[str] = []
-    signatures.use_resolver(lambda name: asked.append(name) or [])  # type: ignore[func-returns-value]
+    names.use_resolver(lambda name, _kind: asked.append(name) or [])  # type: ignore[func-returns-value]
     raw = f"DKIM-Signature: v=1; a=rsa-sha256; {odd}; h=from; bh=x; b=y\r\n".encode() + PLAIN
     assert signers(raw) == [] and asked == []
 
