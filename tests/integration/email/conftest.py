@@ -22,15 +22,21 @@ from helpdesk import db
 from helpdesk.actor import Actor
 from helpdesk.channels.email import bounded, handover, listener, marks, names
 from helpdesk.channels.email.models import Arrival, Outgoing
+from helpdesk.preferences import prefer
 from helpdesk.tickets import thread
 from helpdesk.tickets.models import Message as TicketMessage
 from helpdesk.tickets.models import Ticket
 from tests.desks import ENGINES, TestDesk
+from tests.imap import ImapServer, running
 from tests.servers import free_port
 from tests.zone import records_in
 
 #: What mail does is tested on SQLite; what the database decides, on both.
 both_engines = pytest.mark.parametrize("engine", ENGINES)
+
+
+#: On this and that side of the time in which an answer can be taken back.
+BEFORE, AFTER = {"seconds": 14}, {"seconds": 16}
 
 
 @pytest.fixture
@@ -196,3 +202,17 @@ def dns() -> Iterator[dict[str, bytes | list[bytes] | None]]:
     before = names.use_resolver(lambda name, kind: records_in(known, name, kind))
     yield known
     names.use_resolver(before)
+
+
+@pytest.fixture
+def server() -> Iterator[ImapServer]:
+    """A mail server with an account to fetch."""
+    with running(ImapServer()) as made:
+        yield made
+
+
+@pytest.fixture
+def no_receipts(desk: TestDesk) -> None:
+    """New requests are not confirmed: receipts have their own tests."""
+    with db.transaction():
+        prefer(acknowledge=False)
