@@ -6,7 +6,7 @@ takes, `*` everything. Read by the listener, the importer and intake.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -41,6 +41,12 @@ class Doors:
                 if rest in self.all_of and caught is None:
                     caught = self.all_of[rest], address
         return caught
+
+    def among(self, inbox_ids: Collection[int]) -> Doors:
+        """Only these inboxes."""
+        exact, all_of = ({name: one for name, one in those.items() if one in inbox_ids} for those in (self.exact, self.all_of))
+        rows, believed = {one: self.rows[one] for one in self.rows if one in inbox_ids}, self.believed
+        return Doors(exact, all_of, rows, believed)
 
     def ours(self, address: str) -> bool:
         """Whether this is an inbox's own address (a catch-all makes no address ours)."""

@@ -46,6 +46,7 @@ classify(
     secret="password client_secret refresh_token",
 )
 classify("mail_folder", operational="folder")
+classify("mail_account_inbox")
 
 _EMPTY: dict[str, Any] = {
     "header_id": None,

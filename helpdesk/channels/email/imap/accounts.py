@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, or_, select
 
 from helpdesk import clock, db, vault, versions
 from helpdesk.actor import Actor
 from helpdesk.catalog import SettingsChanged
-from helpdesk.channels.email.imap.models import Afterwards, MailAccount, MailFolder, SignIn, Tls
+from helpdesk.channels.email.imap.models import Afterwards, Feeding, MailAccount, MailFolder, SignIn, Tls
 from helpdesk.errors import Invalid, Words
 from helpdesk.events import record
 from helpdesk.tickets.models import Channel, Inbox
@@ -24,7 +25,10 @@ DEFAULT_PORT = {Tls.IMPLICIT: 993, Tls.STARTTLS: 143, Tls.NONE: 143}
 
 @dataclass(frozen=True)
 class Shape:
-    """Everything an administrator says about an account. A secret of None keeps the one there is. `folders`: one name a line."""
+    """Everything an administrator says about an account. A secret of None keeps the one there is. `folders`: one name a line.
+
+    `also`: further inboxes that it feeds.
+    """
 
     host: str
     username: str
@@ -43,6 +47,7 @@ class Shape:
     idle: bool = True
     every_s: int = 60
     active: bool = True
+    also: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def add(inbox: Inbox, shape: Shape, *, by: Actor) -> MailAccount:
     account.next_at = clock.now()
     db.session().add(account)
     db.session().flush()
+    _feed(account, shape.also)
     record(SettingsChanged(by, what=f"mail_account:{account.id}"))
     return account
 
@@ -84,6 +90,7 @@ def edit(account: MailAccount, shape: Shape, *, seen: int | None, by: Actor) -> 
     inbox = db.session().get_one(Inbox, account.inbox_id)
     moved = (account.host.lower(), account.username) != (shape.host.strip().lower(), shape.username.strip())
     versions.change(account, seen, **_columns(inbox, shape, account), next_at=clock.now(), failures=0, trouble="")
+    _feed(account, shape.also)
     folders = delete(MailFolder).where(MailFolder.account_id == account.id)
     db.session().execute(folders if moved else folders.where(MailFolder.folder.not_in(account.folders)))
     record(SettingsChanged(by, what=f"mail_account:{account.id}"))
@@ -93,7 +100,8 @@ def edit(account: MailAccount, shape: Shape, *, seen: int | None, by: Actor) -> 
 def remove(account: MailAccount, *, by: Actor) -> None:
     """Fetch it no more. What was taken in stays, and nothing changes on the server."""
     session = db.session()
-    session.execute(delete(MailFolder).where(MailFolder.account_id == account.id))
+    for table in (MailFolder, Feeding):
+        session.execute(delete(table).where(table.account_id == account.id))
     session.execute(delete(MailAccount).where(MailAccount.id == account.id))
     record(SettingsChanged(by, what=f"mail_account:{account.id}"))
 
@@ -111,8 +119,35 @@ def login_of(account: MailAccount) -> Login:
     )  # fmt: skip
 
 
-def of_inbox(inbox_id: int) -> list[MailAccount]:
-    return list(db.session().scalars(select(MailAccount).where(MailAccount.inbox_id == inbox_id).order_by(MailAccount.id)))
+def of_inbox(inbox_id: int) -> list[tuple[MailAccount, Inbox]]:
+    """The accounts that are fetched for an inbox, each with its main inbox: this one or another."""
+    found = select(MailAccount, Inbox).join(Inbox, Inbox.id == MailAccount.inbox_id).where(feeds(inbox_id)).order_by(MailAccount.id)
+    return [(account, main) for account, main in db.session().execute(found)]
+
+
+def feeds(inbox_id: int) -> ColumnElement[bool]:
+    """Whether an account is fetched for this inbox, as its main one or as a further one."""
+    return or_(MailAccount.inbox_id == inbox_id, MailAccount.id.in_(select(Feeding.account_id).where(Feeding.inbox_id == inbox_id)))
+
+
+def also_fed(account_id: int) -> frozenset[int]:
+    """The further inboxes that an account feeds."""
+    return frozenset(db.session().scalars(select(Feeding.inbox_id).where(Feeding.account_id == account_id)))
+
+
+def could_feed(inbox: Inbox, fed: Collection[int] = ()) -> list[Inbox]:
+    """The inboxes that an account of this one may feed besides: e-mail, with an address, not switched off; and those that it feeds."""
+    others = select(Inbox).where(Inbox.channel == Channel.EMAIL, Inbox.address.is_not(None), Inbox.id != inbox.id)
+    return list(db.session().scalars(others.where(or_(Inbox.active, Inbox.id.in_(fed))).order_by(Inbox.name, Inbox.id)))
+
+
+def _feed(account: MailAccount, also: Collection[int]) -> None:
+    """Let an account feed these inboxes besides, and no others."""
+    session = db.session()
+    fed = also_fed(account.id)
+    session.execute(delete(Feeding).where(Feeding.account_id == account.id, Feeding.inbox_id.not_in(also)))
+    session.add_all(Feeding(account_id=account.id, inbox_id=inbox_id) for inbox_id in sorted(set(also) - fed))
+    session.flush()
 
 
 # --- checking ------------------------------------------------------------------------------------------------------------
@@ -144,6 +179,9 @@ def _columns(inbox: Inbox, shape: Shape, owner: MailAccount | None) -> dict[str,
     move_to = shape.move_to.strip()
     if chosen.get("afterwards") is Afterwards.MOVE and (not move_to or len(move_to) > 255 or move_to in folders):
         faults["move_to"] = _("Name the folder that fetched mail is moved to; it cannot be one that is fetched.")
+    fed = also_fed(owner.id) if owner is not None else frozenset()
+    if shape.also - {other.id for other in could_feed(inbox, fed)}:
+        faults["also"] = _("Please choose one of the list.")
     secrets = _secrets(shape, owner, faults)
     if chosen.get("sign_in") is SignIn.OAUTH:
         if not _safe_url(shape.token_url.strip()):

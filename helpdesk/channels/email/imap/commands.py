@@ -9,7 +9,7 @@ import click
 from sqlalchemy import select
 
 from helpdesk import db
-from helpdesk.channels.email.imap import fetchers, fetching
+from helpdesk.channels.email.imap import accounts, fetchers, fetching
 from helpdesk.channels.email.imap.models import MailAccount
 from helpdesk.channels.email.imap.trouble import AccountTrouble
 from helpdesk.errors import Unavailable
@@ -17,7 +17,7 @@ from helpdesk.tickets.models import Inbox
 
 
 @click.command("fetch")
-@click.option("--inbox", "address", default="", metavar="ADDRESS", help="Only the accounts of this inbox.")
+@click.option("--inbox", "address", default="", metavar="ADDRESS", help="Only the accounts that feed this inbox.")
 def fetch(address: str) -> None:
     """Fetch every mail account once, now, and say what came. The running desk understands the mails.
 
@@ -30,7 +30,8 @@ def fetch(address: str) -> None:
         with db.read() as session:
             wanted = select(MailAccount, Inbox.name).join(Inbox, Inbox.id == MailAccount.inbox_id).where(MailAccount.active, Inbox.active)
             if address:
-                wanted = wanted.where(Inbox.address == address.strip().lower())
+                asked = session.scalar(select(Inbox.id).where(Inbox.address == address.strip().lower()))
+                wanted = wanted.where(accounts.feeds(asked or 0))
             found = [(account.id, f"{account.username} at {account.host} → {name}") for account, name in session.execute(wanted)]
         if not found:
             raise click.ClickException("there is no mail account to fetch: add one on an inbox's page")

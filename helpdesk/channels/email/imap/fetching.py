@@ -13,8 +13,8 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from helpdesk import clock, db, vault
-from helpdesk.channels.email import arrivals
-from helpdesk.channels.email.imap import accounts, connection, oauth
+from helpdesk.channels.email import arrivals, inboxes
+from helpdesk.channels.email.imap import accounts, connection, oauth, sorting
 from helpdesk.channels.email.imap.accounts import Login
 from helpdesk.channels.email.imap.connection import Connection
 from helpdesk.channels.email.imap.models import Afterwards, MailAccount, MailFolder
@@ -34,7 +34,7 @@ NOT_HANDED_OVER = "The server would not hand over a mail."
 
 @dataclass(frozen=True)
 class Plan:
-    """An account as it was when the round began; plain values."""
+    """An account as it was when the round began; plain values. `also`: further inboxes that it feeds."""
 
     account_id: int
     version: int
@@ -47,6 +47,7 @@ class Plan:
     idle: bool
     every_s: int
     most_bytes: int
+    also: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -68,6 +69,7 @@ def plan(account_id: int, most_bytes: int) -> Plan:
         return Plan(
             account.id, account.version, inbox.id, (inbox.address or f"inbox {inbox.id}")[:320], accounts.login_of(account),
             tuple(account.folders), account.afterwards, account.move_to, account.idle, account.every_s, most_bytes,
+            accounts.also_fed(account.id),
         )  # fmt: skip
 
 
@@ -186,6 +188,7 @@ def _wanted(plan: Plan, link: Connection, last: int, *, known: bool, fetched_bef
 def _take(plan: Plan, link: Connection, folder: str, validity: int, uids: list[int], made: Round) -> int:
     """Store these mails and deal with them on the server; the highest UID that needs no more looking at."""
     sizes = link.sizes(uids)
+    doors = _doors(plan)
     safe: list[int] = []
     for uid in uids:
         if uid not in sizes:
@@ -198,12 +201,23 @@ def _take(plan: Plan, link: Connection, folder: str, validity: int, uids: list[i
             if uid not in link.sizes([uid]) or _gave_up(plan, folder, validity, uid, made):
                 continue
             raise AccountTrouble(NOT_HANDED_OVER, f"{folder}, UID {uid}")
-        _arrival, new = arrivals.store(raw, box=plan.box, inbox_id=plan.inbox_id, sender="", recipients=[])
+        inbox_id = sorting.choose(doors, plan.inbox_id, raw) if doors is not None else plan.inbox_id
+        _arrival, new = arrivals.store(raw, box=plan.box, inbox_id=inbox_id, sender="", recipients=[])
         safe.append(uid)
         made.new += new
         made.known += not new
     link.finish(safe, plan.afterwards, plan.move_to)
     return uids[-1]
+
+
+def _doors(plan: Plan) -> inboxes.Doors | None:
+    """The inboxes that the account feeds, as they are called now; None when there is only one. Their box stays the main one's: the same
+    mail is known again whichever of them it went to.
+    """
+    if not plan.also:
+        return None
+    with db.read():
+        return inboxes.doors().among({plan.inbox_id, *plan.also})
 
 
 def _gave_up(plan: Plan, folder: str, validity: int, uid: int, made: Round) -> bool:

@@ -36,7 +36,9 @@ class Afterwards(enum.StrEnum):
 
 
 class MailAccount(Base):
-    """An account at a mail server whose folders are fetched into an inbox. `password`, `client_secret` and `refresh_token` are sealed.
+    """An account at a mail server whose folders are fetched into an inbox, and into others whose addresses its mail bears (`Feeding`).
+
+    `inbox_id` is the main one, for mail that bears none of their addresses. `password`, `client_secret` and `refresh_token` are sealed.
 
     `held_by` and `held_until` are the lease of the one process that fetches. `trouble` is a sentence (a message id of the catalogue) and,
     after a line break, the server's own words. `left_behind` counts mails that stay on the server because they are too large.
@@ -76,6 +78,15 @@ class MailAccount(Base):
     left_behind: Mapped[int] = mapped_column(default=0)
 
     __table_args__ = (Index("ix_mail_account_next_at", "next_at"),)
+
+
+class Feeding(Base):
+    """A further inbox that an account is fetched for: mail that bears its address goes there."""
+
+    __tablename__ = "mail_account_inbox"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("mail_account.id"), primary_key=True)
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id"), primary_key=True, index=True)
 
 
 class MailFolder(Base):

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from helpdesk import clock, db, web
 from helpdesk.agents.admin import tabs
-from helpdesk.agents.admin.forms import REFUSALS, find, page, seen, whole
+from helpdesk.agents.admin.forms import REFUSALS, find, ids, page, seen, whole
 from helpdesk.agents.admin.inboxes import PANELS
 from helpdesk.channels.email import trusted
 from helpdesk.channels.email.imap import accounts, connection, fetching
@@ -191,14 +191,21 @@ def _shape() -> accounts.Shape:
         client_id=form.get("client_id", ""), client_secret=form.get("client_secret") or None,
         refresh_token=form.get("refresh_token", "").strip() or None, scope=form.get("scope", ""), folders=form.get("folders", ""),
         afterwards=form.get("afterwards", ""), move_to=form.get("move_to", ""), idle=form.get("idle") == "1",
-        every_s=whole("every_s", 60), active=form.get("active") == "1",
+        every_s=whole("every_s", 60), active=form.get("active") == "1", also=frozenset(ids("also")),
     )  # fmt: skip
 
 
 def _page(
     inbox: Inbox, account: MailAccount | None, wrong: HelpdeskError | None = None, *, tried: dict[str, int] | str | None = None
 ) -> Response:
+    fed = accounts.also_fed(account.id) if account is not None else frozenset()
     return page(
         "admin/mail_account.html", wrong, inbox=inbox, account=account, tried=tried, reason=reason, state=state, admin_tabs=tabs,
+        others=[(other.id, _named(other)) for other in accounts.could_feed(inbox, fed)], fed=ids("also") if wrong is not None else fed,
         **{name: [(key, str(words)) for key, words in options] for name, options in _OPTIONS.items()},
     )  # fmt: skip
+
+
+def _named(inbox: Inbox) -> str:
+    shown = f"{inbox.name} <{inbox.address}>"
+    return shown if inbox.active else _("%(inbox)s (switched off)", inbox=shown)
