@@ -43,12 +43,13 @@ class MailQuarantined:
 
 @event
 class MailQueued:
-    """A mail wants to leave, at `not_before` (ISO; empty: when its row says)."""
+    """A mail wants to leave, at `not_before` (ISO; empty: when its row says). `at_once`: whoever stated it is handing it over already."""
 
     outgoing_id: int
     by: Actor
     ticket_id: int | None = None
     not_before: str = ""
+    at_once: bool = False
 
 
 @event

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from helpdesk import clock, db, web
 from helpdesk.catalog import MailQueued
@@ -35,12 +35,14 @@ def put(
     thread: list[str] | None = None,
     shown: list[list[str]] | None = None,
     not_before: datetime | None = None,
+    queued: bool = True,
 ) -> Outgoing | None:
     """One mail to one person, about a ticket if there is one; None when it stands there already.
 
     `shown`: the people of its To and Cc, if more than the recipient. `thread`: Message-IDs it continues, if not the whole conversation's.
+    Not `queued`: only written; the caller has looked whether it stands, and sees to it that it leaves (`sending.leave_at_once`).
     """
-    if _stands(kind, address, message, survey_id):
+    if queued and standing(kind, address, message, survey_id) is not None:
         return None
     if inbox is None and ticket is not None:
         inbox = db.session().get(Inbox, ticket.inbox_id)
@@ -49,6 +51,7 @@ def put(
     else:
         in_reply_to, known = next(iter(thread), ""), thread
     people = shown or [[contact.name, address]]
+    now = clock.now()
     row = Outgoing(
         kind=kind,
         ticket_id=ticket.id if ticket is not None else None,
@@ -66,9 +69,10 @@ def put(
         header_id=new_id(inbox, ticket),
         in_reply_to=in_reply_to,
         references=compose.references(known),
-        not_before=not_before or clock.now(),
+        not_before=not_before or now,
+        created_at=now,
     )
-    return queue(row)
+    return queue(row) if queued else row
 
 
 def new_id(inbox: Inbox | None = None, ticket: Ticket | None = None) -> str:
@@ -100,24 +104,28 @@ def ticket_link(ticket: Ticket, contact_id: int) -> str:
     return f"{web.settings().base_url}/t/{linking.token(ticket, contact_id)}"
 
 
-def queue(row: Outgoing) -> Outgoing:
-    """A mail that stands written, into the outbox; it leaves once its `not_before` has passed."""
+def queue(row: Outgoing, *, at_once: bool = False) -> Outgoing:
+    """A mail that stands written, into the outbox; it leaves once its `not_before` has passed, or is being handed over `at_once`."""
     row.created_at = clock.now()
     db.session().add(row)
     db.session().flush()
-    record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id, not_before=row.not_before.isoformat()))
+    record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id, not_before=row.not_before.isoformat(), at_once=at_once))
     return row
 
 
-def _stands(kind: OutgoingKind, address: str, message: Message | None, survey_id: int | None) -> bool:
-    """Whether the mail for this reason is in the outbox: one per message and person; one per survey, whatever address it went to."""
+def standing(kind: OutgoingKind, address: str, message: Message | None, survey_id: int | None = None) -> int | None:
+    """The mail for this reason that is in the outbox: one per message and person; one per survey, whatever address it went to."""
     if message is not None:
-        same = select(Outgoing.id).where(Outgoing.message_id == message.id, Outgoing.recipient == address, Outgoing.kind == kind)
-    elif survey_id is not None:
-        same = select(Outgoing.id).where(Outgoing.survey_id == survey_id)
-    else:
-        return False
-    return db.session().scalar(same) is not None
+        return db.session().scalar(_FOR_MESSAGE, {"message": message.id, "recipient": address, "kind": kind})
+    if survey_id is not None:
+        return db.session().scalar(select(Outgoing.id).where(Outgoing.survey_id == survey_id))
+    return None
+
+
+#: Made once: every receipt and every reply asks.
+_FOR_MESSAGE = select(Outgoing.id).where(
+    Outgoing.message_id == bindparam("message"), Outgoing.recipient == bindparam("recipient"), Outgoing.kind == bindparam("kind")
+)
 
 
 def _thread(ticket: Ticket, address: str) -> list[str]:

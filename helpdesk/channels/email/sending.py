@@ -8,13 +8,15 @@ Without a mail server it waits, visibly.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import Integer, bindparam, select, update
 
 from helpdesk import clock, db, smtp, vault, web
 from helpdesk.catalog import MailDelayed, MailFailed, MailQueued, MailSent, SettingsChanged
-from helpdesk.channels.email import answers, compose, handover, inboxes, link_mails, marks, reports, unsubscribing
+from helpdesk.channels.email import answers, compose, handover, inboxes, link_mails, marks, outbox, reports, unsubscribing
 from helpdesk.channels.email.arrivals import DOOR
 from helpdesk.channels.email.fates import tell_message
 from helpdesk.channels.email.models import Outgoing, OutgoingKind, OutgoingState
@@ -39,7 +41,15 @@ def _until_due(fact: MailQueued) -> timedelta:
     return max(timedelta(), told - clock.now())
 
 
-@reaction(MailQueued, lane="io", delay=_until_due, key=lambda fact: f"outgoing:{fact.outgoing_id}", newcomer="advance", name="mail.send")
+@reaction(
+    MailQueued,
+    lane="io",
+    delay=_until_due,
+    key=lambda fact: f"outgoing:{fact.outgoing_id}",
+    newcomer="advance",
+    when=lambda fact: not fact.at_once,
+    name="mail.send",
+)
 def send(fact: MailQueued) -> Outside | None:
     """Hand a mail to the mail server once its time has come, unless it was taken back."""
     row, inbox = db.session().execute(_MAIL, {"id": fact.outgoing_id}).first() or (None, None)
@@ -48,27 +58,58 @@ def send(fact: MailQueued) -> Outside | None:
     if _taken_back(row):
         row.state = OutgoingState.WITHDRAWN
         return None
-    if row.kind in unsubscribing.KINDS and unsubscribing.refused(row.recipient):
-        row.state, row.server_words = OutgoingState.WITHDRAWN, unsubscribing.REFUSED
+    if _declined(row):
         return None
-    now = clock.now()
-    if row.not_before > now:  # moved meanwhile, or somebody is sending it
+    if row.not_before > clock.now():  # moved meanwhile, or somebody is sending it
         record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
         return None
+    return _outside(row, _claim(row, inbox))
+
+
+def leave_at_once(row: Outgoing, inbox: Inbox | None) -> Outside | None:
+    """Put a new mail that nobody takes back into the outbox and hand it over, without a delivery of its own.
+
+    Should this process die meanwhile, whoever runs the caller's delivery again finds the row, and owes it (`owe`).
+    """
+    claimed = None if _declined(row) else _claim(row, inbox)
+    outbox.queue(row, at_once=True)
+    return _outside(row, claimed)
+
+
+def owe(outgoing_id: int) -> None:
+    """Somebody began with this mail and may have died: `send` sees to it, once their try has ended for certain."""
+    row = db.session().get_one(Outgoing, outgoing_id)
+    if row.state in (OutgoingState.WAITING, OutgoingState.SENDING):
+        record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    """A try that is ours until `patience` is over, and how it is made."""
+
+    call: Callable[[], handover.Answer]
+    patience: timedelta
+
+
+def _claim(row: Outgoing, inbox: Inbox | None) -> _Claimed | None:
+    """Note that a mail is leaving now; None where there is no way for it, which is noted instead."""
     server, obstacle = _way(inbox)
     if server is None:
         _hold(row, obstacle)
         return None
+    now = clock.now()
     letter, sender, recipient = _letter(row, inbox), inboxes.from_address(inbox, web.settings().mail_from), row.recipient
     within_s = handover.limit_s(_size(letter))
     patience = timedelta(seconds=within_s + MARGIN_S)
-    row.state, row.tried_at, row.attempts, row.not_before = OutgoingState.SENDING, now, row.attempts + 1, now + patience
-    attempt = row.attempts
-    return Outside(
-        call=lambda: handover.deliver(server, sender, recipient, compose.wire(letter), within_s=within_s),
-        then=lambda answer: _finish(fact.outgoing_id, attempt, answer),
-        patience=patience,
-    )
+    row.state, row.tried_at, row.attempts, row.not_before = OutgoingState.SENDING, now, (row.attempts or 0) + 1, now + patience
+    return _Claimed(lambda: handover.deliver(server, sender, recipient, compose.wire(letter), within_s=within_s), patience)
+
+
+def _outside(row: Outgoing, claimed: _Claimed | None) -> Outside | None:
+    if claimed is None:
+        return None
+    outgoing_id, attempt = row.id, row.attempts
+    return Outside(call=claimed.call, then=lambda answer: _finish(outgoing_id, attempt, answer), patience=claimed.patience)
 
 
 #: A mail, locked, with the inbox it leaves from; made once: each try asks.
@@ -161,23 +202,47 @@ def _size(letter: compose.Letter) -> int:
 
 def _finish(outgoing_id: int, attempt: int, answer: handover.Answer | Exception) -> None:
     """Write what became of a try, unless another one has begun meanwhile."""
+    if isinstance(answer, Exception):  # a missing file, a header that cannot be written: somebody must look
+        answer = handover.Answer(handover.Verdict.REFUSED, f"{type(answer).__name__}: {answer}")
+    if answer.verdict is handover.Verdict.TAKEN:
+        _taken(outgoing_id, attempt, answer)
+        return
     row = db.session().get(Outgoing, outgoing_id, with_for_update=True, populate_existing=True)
     if row is None or row.state is not OutgoingState.SENDING or row.attempts != attempt:
         return
-    if isinstance(answer, Exception):  # a missing file, a header that cannot be written: somebody must look
-        answer = handover.Answer(handover.Verdict.REFUSED, f"{type(answer).__name__}: {answer}")
     row.server_words = answer.words[:1000]
-    if answer.verdict is handover.Verdict.TAKEN:
-        row.state, row.sent_at = OutgoingState.SENT, clock.now()
-        tell_message(row, DeliveryState.SENT, "")
-        record(MailSent(row.id, DOOR, ticket_id=row.ticket_id))
-        wake_held()
-    elif answer.verdict is handover.Verdict.LATER and clock.now() - row.created_at < GIVE_UP_AFTER:
+    if answer.verdict is handover.Verdict.LATER and clock.now() - row.created_at < GIVE_UP_AFTER:
         row.state, row.not_before = OutgoingState.WAITING, clock.now() + backoff(attempt)
         record(MailDelayed(row.id, DOOR, ticket_id=row.ticket_id))
         record(MailQueued(row.id, DOOR, ticket_id=row.ticket_id))
     else:
         _fail(row, answer)
+
+
+def _taken(outgoing_id: int, attempt: int, answer: handover.Answer) -> None:
+    """The server has it: written by compare-and-set, without reading the mail once more."""
+    session = db.session()
+    values = {"of": outgoing_id, "attempt": attempt, "words": answer.words[:1000], "now": clock.now()}
+    found = session.execute(_SENT, values, execution_options={"synchronize_session": False}).first()
+    if found is None:
+        return
+    if found.kind is OutgoingKind.REPLY:
+        tell_message(session.get_one(Outgoing, outgoing_id), DeliveryState.SENT, "")
+    record(MailSent(outgoing_id, DOOR, ticket_id=found.ticket_id))
+    wake_held()
+
+
+#: Made once: every mail that leaves ends with it.
+_SENT = (
+    update(Outgoing)
+    .where(
+        Outgoing.id == bindparam("of", type_=Outgoing.id.type),
+        Outgoing.state == OutgoingState.SENDING,
+        Outgoing.attempts == bindparam("attempt", type_=Outgoing.attempts.type),
+    )
+    .values(state=OutgoingState.SENT, sent_at=bindparam("now", type_=Outgoing.sent_at.type), server_words=bindparam("words"))
+    .returning(Outgoing.kind, Outgoing.ticket_id)
+)
 
 
 def _fail(row: Outgoing, answer: handover.Answer) -> None:
@@ -196,6 +261,14 @@ def _hold(row: Outgoing, obstacle: str) -> None:
     if row.server_words != obstacle:
         row.server_words = obstacle
         tell_message(row, DeliveryState.WAITING, obstacle)
+
+
+def _declined(row: Outgoing) -> bool:
+    """Whether the recipient wants no mail of this kind: then it is withdrawn."""
+    if row.kind not in unsubscribing.KINDS or not unsubscribing.refused(row.recipient):
+        return False
+    row.state, row.server_words = OutgoingState.WITHDRAWN, unsubscribing.REFUSED
+    return True
 
 
 def _taken_back(row: Outgoing) -> bool:

@@ -11,7 +11,7 @@ from flask import render_template
 from flask_babel import force_locale, gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup, escape
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from helpdesk import clock, db, placeholders
 from helpdesk.actor import Actor
@@ -130,4 +130,8 @@ def written(draft: Draft, language: str, values: dict[str, str], scores: list[tu
 
 
 def _row(kind: TextKind, language: str) -> MailText | None:
-    return db.session().scalar(select(MailText).where(MailText.kind == kind, MailText.language == language))
+    return db.session().scalar(_TEXT, {"kind": kind, "language": language})
+
+
+#: Made once: every automatic mail asks.
+_TEXT = select(MailText).where(MailText.kind == bindparam("kind"), MailText.language == bindparam("language"))
