@@ -53,6 +53,8 @@ class Preferences:
     boost_urgent_s: int = 1800
     boost_value_s: int = 900
     boost_largest_s: int = 2400
+    #: What may be given beside work in hand, by the channel of that work; empty: the usual table (`agents.interrupts`).
+    interrupts: dict[str, Any] = field(default_factory=dict)
     presence_ttl_s: int = 45
     acknowledge: bool = True
     close_after_days: int = 14

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import bindparam, exists, literal, literal_column, select, update
 
 from helpdesk import clock, db
-from helpdesk.actor import Actor
+from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import notifications
 from helpdesk.agents.models import (
     TICKET,
@@ -28,7 +28,7 @@ from helpdesk.agents.models import (
 )
 from helpdesk.agents.presence import became_idle, profile_of
 from helpdesk.auth import STAFF, User
-from helpdesk.catalog import AssignmentEnded, TicketAssigned
+from helpdesk.catalog import AssignmentEnded, OfferWithdrawn, TicketAssigned
 from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import record
 from helpdesk.tickets.changes import change
@@ -53,7 +53,7 @@ def assign(ticket: Ticket, user: User, *, how: str, by: Actor, seen: int | None 
     profile_of(user.id)
     item = hold(ticket.id, user.id)
     if item is not None:
-        withdraw_offer(item)
+        withdraw_offer(item, by=by)
         end(item, "transfer", by=by)
         item.state, item.user_id = ItemState.ASSIGNED, user.id
         begin(item, user.id, how=how, counted=False)
@@ -181,15 +181,17 @@ _RAISING = {(ticket, routed): _raising(ticket, routed) for ticket in (True, Fals
 _LOWERING = {ticket: _lowering(ticket) for ticket in (True, False)}
 
 
-def withdraw_offer(item: WorkItem, state: OfferState = OfferState.WITHDRAWN) -> Offer | None:
-    """End an open offer of this item and give its weight back."""
+def withdraw_offer(item: WorkItem, *, by: Actor = SYSTEM, told: bool = True) -> Offer | None:
+    """End an open offer of this item and give its weight back; `told` unless another fact says that the agent has room again."""
     session = db.session()
     offer = session.scalar(select(Offer).where(Offer.item_id == item.id, Offer.state == OfferState.OFFERED))
     if offer is None:
         return None
-    offer.state, offer.decided_at = state, clock.now()
+    offer.state, offer.decided_at = OfferState.WITHDRAWN, clock.now()
     lower(offer.user_id, offer.weight, item.channel)
     session.flush()
+    if told:
+        record(OfferWithdrawn(item.ticket_id, offer.id, offer.user_id, by))
     return offer
 
 

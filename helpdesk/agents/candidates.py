@@ -12,12 +12,29 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, String, and_, bindparam, case, cast, exists, func, literal, literal_column, or_, select, union, union_all
+from sqlalchemy import (
+    Row,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    inspect,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from helpdesk import clock, db
-from helpdesk.agents import ranking
+from helpdesk.agents import interrupts, ranking
 from helpdesk.agents.models import (
+    CHANNELS,
     TICKET,
     AgentProfile,
     AgentSkill,
@@ -61,7 +78,8 @@ def for_item(head: ranking.ItemHead) -> Seen:
         asked = [(int(skill), level) for skill, level in head.requirements.items()]
         for number, (skill, level) in enumerate(asked):
             values |= {f"skill{number}": skill, f"level{number}": level}
-        rows = _fetch(_able(len(asked), head.interruptible, head.by_proficiency), values)
+        values["alone"] = [held for held, beside in interrupts.in_force().items() if head.channel not in beside]
+        rows = _fetch(_able(head.channel, len(asked), head.by_proficiency), values)
     if head.held_for is not None and all(row.user_id != head.held_for for row in rows):
         rows = [*rows, *_fetch(_ONE, {"agent": head.held_for})]
     return _seen(rows)
@@ -79,6 +97,12 @@ def agent(user_id: int) -> Seen | None:
     return Seen([_state(rows[0], clock.now(), *known)], {user_id: rows[0].turn})
 
 
+def at_work() -> Seen:
+    """Everybody who is available and has something in hand."""
+    seen = _seen(_fetch(_HERE, {"now": clock.now()}))
+    return replace(seen, states=[state for state in seen.states if any(state.channel_loads.values())])
+
+
 def head_of(item: WorkItem, queue: Queue) -> ranking.ItemHead:
     """An item as the ranking sees it."""
     session = db.session()
@@ -90,11 +114,6 @@ def head_of(item: WorkItem, queue: Queue) -> ranking.ItemHead:
 _EXCLUDED = select(Exclusion.user_id).where(
     Exclusion.item_id == bindparam("item", type_=Exclusion.item_id.type), Exclusion.until > bindparam("now", type_=db.UtcDateTime)
 )
-
-
-def next_head(item: WorkItem, queue: Queue) -> ranking.ItemHead:
-    """An item that is not stored, as the ranking would see it when it began to wait."""
-    return _head(item, queue.requirements, None, queue.prefers_proficiency)
 
 
 def _seen(rows: Sequence[Row[Any]]) -> Seen:
@@ -144,15 +163,13 @@ def for_agent(state: ranking.AgentState) -> tuple[dict[Hashable, ranking.ItemHea
     return heads, {row.id: row for row in able}
 
 
-def open_channels(state: ranking.AgentState) -> list[str]:
-    """The channels of which something could be had now."""
-    return [str(channel) for channel in ranking.Channel if _open(state, channel)]
+def open_channels(state: ranking.AgentState, table: ranking.Interrupts | None = None) -> list[str]:
+    """The channels of which something could be had now: cap, budget and what is in hand, by `table` or by the one in force, leave room."""
+    beside = interrupts.in_force() if table is None else table
+    return [channel for channel in CHANNELS if ranking.why_not(state, _PROBES[channel], beside) is None]
 
 
-def _open(state: ranking.AgentState, channel: str) -> bool:
-    """Whether anything of this channel could be had now: its cap, the interrupt matrix and its budget leave room."""
-    probe = ranking.ItemHead(0, channel, 0, 0, 0.0, 0.0, {}, weight=1, interruptible=channel == TICKET)
-    return ranking.why_not(state, probe) is None
+_PROBES = {channel: ranking.ItemHead(0, channel, 0, 0, 0.0, 0.0, {}, weight=1, interruptible=channel == TICKET) for channel in CHANNELS}
 
 
 def laden(state: ranking.AgentState, channel: str, weight: int) -> ranking.AgentState:
@@ -217,9 +234,13 @@ def _people(*conditions: Any) -> Any:
 
 
 @lru_cache
-def _able(skills: int, interruptible: bool, by_proficiency: bool) -> Any:
-    """The best of those who could take the item, sorted out by the database; all of them when proficiency decides."""
-    load, capacity = (AgentProfile.load, AgentProfile.capacity) if interruptible else (AgentProfile.live_load, AgentProfile.live_capacity)
+def _able(channel: str, skills: int, by_proficiency: bool) -> Any:
+    """The best of those who could take the item, sorted out by the database; all of them when proficiency decides.
+
+    First those whom no rule keeps from it, in the ranking's order; behind them those who did not refuse it, who keep refusals standing.
+    """
+    profile = AgentProfile
+    load, capacity = (profile.load, profile.capacity) if channel == TICKET else (profile.live_load, profile.live_capacity)
     conditions = [
         Presence.state.in_((PresenceState.AVAILABLE, PresenceState.WRAP_UP)),
         Presence.expires_at >= bindparam("now", type_=_TIME),
@@ -228,15 +249,23 @@ def _able(skills: int, interruptible: bool, by_proficiency: bool) -> Any:
         known = aliased(AgentSkill)
         conditions.append(
             exists().where(
-                known.user_id == AgentProfile.user_id,
+                known.user_id == profile.user_id,
                 known.skill_id == bindparam(f"skill{number}", type_=_INT),
                 known.level >= bindparam(f"level{number}", type_=_INT),
             )
         )
-    out = exists().where(Exclusion.item_id == bindparam("item", type_=_INT), Exclusion.user_id == AgentProfile.user_id)
-    room = load + bindparam("weight", type_=_INT) <= capacity
-    able = _people(*conditions).order_by(~and_(Presence.state == PresenceState.AVAILABLE, room, ~out))
-    able = able.order_by(load * literal(1.0) / func.nullif(capacity, 0), Presence.idle_since, AgentProfile.user_id)
+    out = exists().where(
+        Exclusion.item_id == bindparam("item", type_=_INT), Exclusion.user_id == profile.user_id,
+        Exclusion.until > bindparam("now", type_=_TIME),
+    )  # fmt: skip
+    room = load + func.coalesce(profile.weights[channel].as_integer(), bindparam("weight", type_=_INT)) <= capacity
+    busy, same = aliased(WorkItem, name="busy"), aliased(WorkItem, name="same")
+    alone = exists().where(*_weighing(busy), busy.user_id == profile.user_id, busy.channel.in_(bindparam("alone", expanding=True)))
+    cap = profile.channel_caps[channel].as_integer()
+    of_it = select(func.count()).where(*_weighing(same), same.user_id == profile.user_id, same.channel == literal(channel))
+    below = or_(cap.is_(None), of_it.correlate(profile).scalar_subquery() < cap)
+    able = _people(*conditions).order_by(~and_(Presence.state == PresenceState.AVAILABLE, room, ~out, ~alone, below), out)
+    able = able.order_by(load * literal(1.0) / func.nullif(capacity, 0), Presence.idle_since, profile.user_id)
     return able if by_proficiency else able.limit(ONE_BY_ONE)
 
 
@@ -275,22 +304,24 @@ def _heads() -> Any:
     ).join_from(heads, WorkItem, WorkItem.id == heads.c.item_id)  # fmt: skip
 
 
-def _known() -> Any:
-    """Of some agents: what they know (kind 0: skill, level) and what weighs on them (kind 1: channel, number).
+def _weighing(item: Any) -> tuple[Any, ...]:
+    """What is in somebody's hands and counts. Tickets that rest with their owner, or were given beyond the cap, do not."""
+    name = inspect(item).name
+    weighs = exists().where(Assignment.item_id == item.id, literal_column("assignment.ended_at IS NULL"), Assignment.counted)
+    return (
+        literal_column(f"{name}.state IN ('offered','assigned')"),
+        or_(item.channel != literal(TICKET), literal_column(f"{name}.state = 'offered'"), weighs),
+    )
 
-    Tickets that rest with their owner, or were given beyond the cap, do not count against the cap.
-    """
+
+def _known() -> Any:
+    """Of some agents: what they know (kind 0: skill, level) and what weighs on them (kind 1: channel, number)."""
     ids: Any = bindparam("ids", expanding=True, type_=_INT)
     item = aliased(WorkItem, name="held")
-    weighs = exists().where(Assignment.item_id == item.id, literal_column("assignment.ended_at IS NULL"), Assignment.counted)
     skills = select(literal(0).label("kind"), AgentSkill.user_id, cast(AgentSkill.skill_id, String).label("name"), AgentSkill.level)
     in_hand = (
         select(literal(1), item.user_id, item.channel, func.count())
-        .where(
-            item.user_id.in_(ids),
-            literal_column("held.state IN ('offered','assigned')"),
-            or_(item.channel != literal(TICKET), literal_column("held.state = 'offered'"), weighs),
-        )
+        .where(item.user_id.in_(ids), *_weighing(item))
         .group_by(item.user_id, item.channel)
     )
     return union_all(skills.where(AgentSkill.user_id.in_(ids)), in_hand)
@@ -298,6 +329,7 @@ def _known() -> Any:
 
 _ONE = _agents().where(AgentProfile.user_id == bindparam("agent", type_=_INT))
 _PEOPLE = _people().limit(ONE_BY_ONE + 1)
+_HERE = _agents().where(Presence.state == PresenceState.AVAILABLE, Presence.expires_at >= bindparam("now", type_=_TIME))
 _HEADS = _heads()
 _KNOWN = _known()
 _OF_ONE = _KNOWN.subquery("known")

@@ -34,7 +34,7 @@ def end_contact(ticket: Ticket, channel: str, *, by: Actor) -> None:
 
 def _end_item(item: WorkItem, how: str, *, by: Actor) -> None:
     """Nothing more is to be done about an item: whoever had it wraps up, if their queue wants that."""
-    assignments.withdraw_offer(item)
+    assignments.withdraw_offer(item, by=by)
     wrapping = wrap_up.begin(item, by=by)
     assignments.end(item, how, by=by, keep_weight=wrapping)
     item.state = ItemState.DONE

@@ -7,6 +7,7 @@ loses the race puts back what it had taken and looks again. The choice itself is
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from helpdesk import db
 from helpdesk.actor import SYSTEM
-from helpdesk.agents import assignments, candidates, counting, offers, ranking
+from helpdesk.agents import assignments, candidates, counting, interrupts, offers, ranking
 from helpdesk.agents.models import TICKET, Exclusion, ItemState, WorkItem
 from helpdesk.tickets.models import Queue, Ticket
 
@@ -36,10 +37,9 @@ def match_item(item_id: int) -> bool:
             return False
         head = candidates.head_of(item, queue)
         seen = candidates.for_item(head)
-        decision = ranking.best_agent(head, seen.states)
+        decision = ranking.best_agent(head, seen.states, interrupts.in_force())
         if decision.agent is None:
-            if head.excluded_agents and not lapsed and ranking.exclusions_lapse(head, seen.states):
-                session.execute(delete(Exclusion).where(Exclusion.item_id == item.id))
+            if not lapsed and _lapse(head, seen.states):
                 lapsed = True
                 continue
             item.why = _why(decision, item.boost, lapsed)
@@ -50,12 +50,23 @@ def match_item(item_id: int) -> bool:
     return False
 
 
+def forget_refusals(item_id: int) -> bool:
+    """Let everybody be asked again about a waiting item, where all who could have it refused; whether that was so."""
+    session = db.session()
+    item = session.get(WorkItem, item_id, populate_existing=True)
+    if item is None or item.state is not ItemState.WAITING:
+        return False
+    head = candidates.head_of(item, session.get_one(Queue, item.queue_id))
+    return _lapse(head, candidates.for_item(head).states if head.excluded_agents else ())
+
+
 @counting.timed("agent")
-def serve(user_id: int, *, once: bool = False) -> bool:
+def serve(user_id: int, *, once: bool = False, forgotten: Set[int] = frozenset()) -> bool:
     """Find the best waiting item for an agent, again and again until there is none or no room; whether they got one.
 
     `once` stops after the first: where transactions run side by side, one that holds an item must not wait for another.
-    What was read serves for the next piece, too: only where the piece just taken hid another of its kind is it read again.
+    What was read serves for the next piece, too: only where the piece just taken hid another of its kind is it read again. Of the items in
+    `forgotten` the decision says that refusals were forgotten.
     """
     got = False
     for _round in range(ROUNDS):
@@ -65,13 +76,13 @@ def serve(user_id: int, *, once: bool = False) -> bool:
         state, turn = seen.states[0], seen.turns[user_id]
         heads, rows = candidates.for_agent(state)
         while True:
-            decision = ranking.best_item(state, heads)
+            decision = ranking.best_item(state, heads, interrupts.in_force())
             if decision.item is None:
                 return got
             row = rows[decision.item]
             weight = state.weights.get(row.channel, row.weight)
             wanted = Wanted(row.id, row.ticket_id, row.channel, row.signature_id, row.boost, row.acceptance, row.offer_s)
-            if not _claim(wanted, decision, turn, weight, False):
+            if not _claim(wanted, decision, turn, weight, row.id in forgotten):
                 break  # somebody was faster: look again
             got = True
             if once:
@@ -121,14 +132,12 @@ def _claim(wanted: Wanted, decision: ranking.Decision, turn: int, weight: int, l
     return True
 
 
-def looked_at(item: WorkItem) -> tuple[ranking.ItemHead, list[ranking.AgentState]]:
-    """An item and the people of its queue as the ranking sees them now: for screens that explain, never for the match itself.
-
-    An item that is not stored (id 0, no signature) stands for the next one that its queue will get.
-    """
-    queue = db.session().get_one(Queue, item.queue_id)
-    head = candidates.head_of(item, queue) if item.id else candidates.next_head(item, queue)
-    return head, list(candidates.for_item(head).states)
+def _lapse(head: ranking.ItemHead, states: Sequence[ranking.AgentState]) -> bool:
+    """Forget who refused, if nobody who could have the item is left; whether so."""
+    if not head.excluded_agents or not ranking.exclusions_lapse(head, states):
+        return False
+    db.session().execute(delete(Exclusion).where(Exclusion.item_id == head.id))
+    return True
 
 
 def _why(decision: ranking.Decision, boost: dict[str, Any], lapsed: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from helpdesk.db import Base, where
 #: E-mail, portal and API requests are one kind of work; it may be interrupted. Chats and calls cannot wait.
 TICKET = "ticket"
 LIVE = ("chat", "phone")
+CHANNELS = (TICKET, *LIVE)
 
 
 class PresenceState(enum.StrEnum):

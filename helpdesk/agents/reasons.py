@@ -30,10 +30,10 @@ CHANNELS: dict[str, Words] = {
     "chat": lazy_gettext("chats"),
     "phone": lazy_gettext("calls"),
 }
-IN_HAND: dict[str, Words] = {
-    "ticket": lazy_gettext("has a ticket in hand that nothing may join"),
-    "chat": lazy_gettext("is in a chat, and only chats may join"),
-    "phone": lazy_gettext("is on a call, and nothing may interrupt it"),
+WHILE: dict[str, Words] = {
+    "ticket": lazy_gettext("While working on a ticket"),
+    "chat": lazy_gettext("While in a chat"),
+    "phone": lazy_gettext("While on a call"),
 }
 TIES: dict[str, Words] = {
     "proficiency": lazy_gettext("knows most about what it asks for"),
@@ -124,13 +124,36 @@ def words(rule: str, detail: Mapping[str, Any], known: Names) -> str:
                 n=detail.get("maximum"), channel=CHANNELS.get(str(detail.get("channel")), detail.get("channel")),
             ))  # fmt: skip
         case ranking.Rule.INTERRUPT:
-            return str(IN_HAND.get(str(detail.get("in_hand")), RULES["interrupt"]))
+            return _interrupted(str(detail.get("in_hand")), str(CHANNELS.get(str(detail.get("channel")), detail.get("channel"))))
         case ranking.Rule.CAPACITY:
             return str(_(
                 "has no room: %(load)s of %(capacity)s are taken, and it takes %(weight)s",
                 load=detail.get("load"), capacity=detail.get("capacity"), weight=detail.get("weight"),
             ))  # fmt: skip
     return str(RULES.get(rule, rule))
+
+
+def _interrupted(in_hand: str, what: str) -> str:
+    match in_hand:
+        case "ticket":
+            return str(_("has a ticket in hand, and %(what)s are not given beside it", what=what))
+        case "chat":
+            return str(_("is in a chat, and %(what)s are not given beside it", what=what))
+        case "phone":
+            return str(_("is on a call, and %(what)s are not given beside it", what=what))
+    return str(RULES["interrupt"])
+
+
+def beside(table: ranking.Interrupts) -> list[tuple[str, str, str]]:
+    """A table of interruptions as sentences: (channel in hand, "While on a call", what may come beside it as a list of words)."""
+    return [
+        (
+            held,
+            str(words),
+            ", ".join(str(CHANNELS[channel]) for channel in CHANNELS if channel in table.get(held, CHANNELS)) or str(_("nothing else")),
+        )
+        for held, words in WHILE.items()
+    ]
 
 
 def why_not(out: ranking.Exclusion | None, known: Names) -> str:

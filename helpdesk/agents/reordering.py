@@ -1,4 +1,4 @@
-"""Work that waits follows a changed rule at once: a queue's steps and tier, or the boosts of the whole desk. In batches, with progress.
+"""Work that waits follows a changed rule at once: a queue's steps and tier, the desk's boosts, what may interrupt what. With progress.
 
 What is little is done where the change is heard of; what is much is walked through in transactions of its own, oldest first, so that no
 match waits for more than one batch. Facts come from the setting-up screens, which say how many pieces follow (`waits`).
@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 
 from helpdesk import clock, db, live
 from helpdesk.actor import SYSTEM
-from helpdesk.agents import assignments, steps, turns, waiting
+from helpdesk.agents import assignments, candidates, steps, turns, waiting
 from helpdesk.agents.models import Reordering, WorkItem
 from helpdesk.auth import Principal
-from helpdesk.catalog import BoostsChanged, QueueChanged, StepsComing
+from helpdesk.catalog import BoostsChanged, InterruptsChanged, QueueChanged, StepsComing
 from helpdesk.events import Outside, reaction, record
 from helpdesk.preferences import BELIEVED_S
 from helpdesk.tickets.models import Queue
@@ -46,6 +46,18 @@ def boosts_changed(fact: BoostsChanged) -> Outside | None:
 def boosts_settled(fact: BoostsChanged) -> Outside | None:
     """Once more: for a moment another process may still have placed work by what it had read before."""
     return _follow(None, lambda: None)
+
+
+@reaction(InterruptsChanged, key=lambda _fact: "desk", name="reordering.interrupts")
+def interrupts_changed(fact: InterruptsChanged) -> Outside | None:
+    """Whoever has work in hand may be free for more now: they are asked again. What they have been given already stays theirs."""
+    return _ask_those_at_work()
+
+
+@reaction(InterruptsChanged, delay=SETTLED, key=lambda _fact: "desk", newcomer="move", name="reordering.interrupts_settled")
+def interrupts_settled(fact: InterruptsChanged) -> Outside | None:
+    """Once more: for a moment another process may still have decided by the table that it had read before."""
+    return _ask_those_at_work()
 
 
 @reaction(StepsComing, delay=lambda fact: _until(fact.at), name="reordering.steps_coming")
@@ -121,7 +133,11 @@ def _serve_and_wait(queue_id: int) -> None:
     if upto is not None:
         _next_step(queue_id, upto)
     everybody = assignments.members(queue.id) | (assignments.members(queue.overflow_id) if queue.overflow_id else set())
-    turns.serve_all(sorted(everybody))
+    turns.ask_again(waiting.refused(), sorted(everybody))
+
+
+def _ask_those_at_work() -> Outside:
+    return Outside(call=lambda: None, then=lambda _result: turns.serve_all(sorted(state.id for state in candidates.at_work().states)))
 
 
 def _next_step(queue_id: int, upto: int) -> None:

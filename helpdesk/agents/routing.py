@@ -11,18 +11,15 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, select
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import assignments, ending, matching, offers, steps, turns, waiting
 from helpdesk.agents.models import (
     TICKET,
-    Exclusion,
     ItemState,
     PresenceState,
-    QueueMember,
-    Signature,
     WorkItem,
 )
 from helpdesk.auth import User
@@ -35,6 +32,7 @@ from helpdesk.catalog import (
     ItemWidened,
     OfferDeclined,
     OfferExpired,
+    OfferWithdrawn,
     PresenceChanged,
     PriorityChanged,
     StatusChanged,
@@ -48,7 +46,7 @@ from helpdesk.catalog import (
     WrapUpEnded,
 )
 from helpdesk.crm.models import Contact
-from helpdesk.events import Outside, reaction, record
+from helpdesk.events import Outside, reaction
 from helpdesk.preferences import preferences
 from helpdesk.tickets.models import UNSOLVED, Priority, Queue, Status, Ticket
 
@@ -85,7 +83,7 @@ def moved(fact: TicketMoved) -> Outside | None:
         elif withdrawn is not None:
             item.state, item.user_id = ItemState.WAITING, None
         waiting.place(item, ticket, afresh=True)
-        record(ItemWidened(ticket.id, item.id, item.queue_id, item.step, SYSTEM, next_step_at=steps.moment(item.step_until)))
+        steps.moved_on(item)
     return _waits(ticket.id)
 
 
@@ -170,15 +168,15 @@ def freed(fact: AssignmentEnded) -> Outside | None:
 
 @reaction(PresenceChanged, name="routing.presence")
 def presence_changed(fact: PresenceChanged) -> Outside | None:
-    """An agent who became available is asked at once; one who left gives open offers back."""
+    """An agent who became available is asked at once, also what they refused if nobody else is there; one who left gives offers back."""
     if fact.new == PresenceState.AVAILABLE:
-        return turns.then_serve(fact.user_id)
+        return turns.then(lambda: turns.ask_again(waiting.refused(fact.user_id), [fact.user_id]))
     if fact.new in (PresenceState.OFFLINE, PresenceState.AWAY, PresenceState.NOT_RESPONDING):
         for offer in offers.open_offers(fact.user_id):
             offers.decline(offer, reason="left", by=_as(fact.user_id))
         if fact.new == PresenceState.OFFLINE:
             steps.release(fact.user_id)
-        left = _refused_by_others(fact.user_id)
+        left = waiting.refused(fact.user_id)
         if left:
             return turns.then_match(left)
     return None
@@ -208,6 +206,12 @@ def may_ask_again_after_expiry(fact: OfferExpired) -> Outside | None:
     return turns.then_serve(fact.user_id)
 
 
+@reaction(OfferWithdrawn, name="routing.offer_withdrawn")
+def offer_withdrawn(fact: OfferWithdrawn) -> Outside | None:
+    """What was held out to an agent went elsewhere: they have room again."""
+    return turns.then_serve(fact.user_id)
+
+
 @reaction(WrapUpEnded, name="routing.wrapped_up")
 def wrapped_up(fact: WrapUpEnded) -> Outside | None:
     """An agent has room again."""
@@ -228,8 +232,8 @@ def handed_back(fact: TicketAssigned) -> Outside | None:
 
 @reaction(UserChanged, key=lambda fact: f"user:{fact.user_id}", name="routing.person_changed")
 def person_changed(fact: UserChanged) -> Outside | None:
-    """Another queue, a new skill, more capacity: there may be work for this agent now."""
-    return turns.then_serve(fact.user_id)
+    """Another queue, a new skill, more capacity: there may be work for this agent now. Or fewer, and only those are left who refused."""
+    return turns.then(lambda: _changed(fact.user_id))
 
 
 # --- waiting, and its end ------------------------------------------------------------------------------------------------
@@ -303,16 +307,9 @@ def _live_items(ticket: Ticket) -> list[WorkItem]:
     return [item for item in found if item is not None]
 
 
-def _refused_by_others(user_id: int) -> list[int]:
-    """Waiting items of an agent's queues that somebody refused: with this agent gone, nobody else may be left."""
-    mine = select(QueueMember.queue_id).where(QueueMember.user_id == user_id)
-    refused = (
-        select(WorkItem.id)
-        .join(Signature, Signature.id == WorkItem.signature_id)
-        .where(steps.WAITING, WorkItem.id.in_(select(Exclusion.item_id).where(Exclusion.until > clock.now())))
-        .where(or_(Signature.queue_id.in_(mine), Signature.overflow_id.in_(mine)))
-    )
-    return list(db.session().scalars(refused))
+def _changed(user_id: int) -> None:
+    turns.match_all(waiting.refused())
+    turns.ask_again((), [user_id])
 
 
 def _until(moment: str) -> timedelta:
@@ -325,5 +322,3 @@ def _exclusion() -> timedelta:
 
 def _as(user_id: int) -> Actor:
     return Actor("user", user_id)
-
-

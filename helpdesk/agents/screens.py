@@ -83,8 +83,8 @@ def threads(facts: list[Any]) -> None:
 
 
 @live.shows(
-    catalog.OfferMade, catalog.OfferAccepted, catalog.OfferDeclined, catalog.OfferExpired, catalog.TicketAssigned, catalog.WrapUpBegan,
-    catalog.WrapUpEnded,
+    catalog.OfferMade, catalog.OfferAccepted, catalog.OfferDeclined, catalog.OfferExpired, catalog.OfferWithdrawn,
+    catalog.TicketAssigned, catalog.WrapUpBegan, catalog.WrapUpEnded,
 )  # fmt: skip
 def held_out(facts: list[Any]) -> None:
     """Each concerned agent's open offers, and what is to be wrapped up."""

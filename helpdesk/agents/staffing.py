@@ -18,7 +18,10 @@ _NEGLIGIBLE = 45.0  # e⁻⁴⁵ is below what a double adds to 1
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What so many agents lead to: `service_level` of all offered, `mean_wait_s` of the served (infinite: overload)."""
+    """What so many agents lead to: `service_level` of all offered, `mean_wait_s` of the served (infinite: overload).
+
+    `occupancy`: the share of time in which an agent has something in hand; `in_hand`: how many pieces on average, where that is counted.
+    """
 
     agents: int
     p_wait: float
@@ -26,6 +29,7 @@ class Forecast:
     service_level: float
     p_abandon: float
     occupancy: float
+    in_hand: float = 0.0
 
 
 def agents_needed(rate_per_s: float, aht_s: float, target_share: float, within_s: float, patience_s: float | None = None) -> int:
@@ -40,7 +44,7 @@ def agents_needed(rate_per_s: float, aht_s: float, target_share: float, within_s
     def enough(agents: int) -> bool:
         return forecast(agents, rate_per_s, aht_s, within_s, patience_s).service_level >= target_share
 
-    return _fewest(rate_per_s, aht_s, enough)
+    return fewest(rate_per_s, aht_s, enough)
 
 
 def agents_for_wait(rate_per_s: float, aht_s: float, mean_wait_s: float, patience_s: float | None = None) -> int:
@@ -51,7 +55,7 @@ def agents_for_wait(rate_per_s: float, aht_s: float, mean_wait_s: float, patienc
     def enough(agents: int) -> bool:
         return forecast(agents, rate_per_s, aht_s, 0.0, patience_s).mean_wait_s <= mean_wait_s
 
-    return _fewest(rate_per_s, aht_s, enough)
+    return fewest(rate_per_s, aht_s, enough)
 
 
 def forecast(agents: int, rate_per_s: float, aht_s: float, within_s: float, patience_s: float | None = None) -> Forecast:
@@ -99,7 +103,39 @@ def erlang_a(agents: int, rate_per_s: float, aht_s: float, within_s: float, pati
         return Forecast(agents, 0.0, 0.0, 1.0, 0.0, 0.0)
     if agents == 0:
         return Forecast(0, 1.0, math.inf, 0.0, 1.0, 1.0)
-    rate, theta, served_rate = rate_per_s, 1 / patience_s, agents / aht_s
+    served_rate = agents / aht_s
+    wait = impatient(erlang_b(agents - 1, rate_per_s * aht_s), rate_per_s, served_rate, within_s, patience_s)
+    return Forecast(
+        agents, wait.p_wait, wait.mean_wait_s, wait.service_level, wait.p_abandon, rate_per_s * (1 - wait.p_abandon) / served_rate
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What waiting comes to, as in `Forecast`."""
+
+    p_wait: float
+    mean_wait_s: float
+    service_level: float
+    p_abandon: float
+
+
+def patient(all_but_one: float, rate: float, served_rate: float, within_s: float) -> Wait:
+    """Everybody waits while all places are taken and `served_rate` pieces a second get done; below that rate.
+
+    `all_but_one`: the share of the state with one free place among the states in which nobody waits. With one piece for each agent this
+    is Erlang C, since B of one agent less is that share.
+    """
+    if rate >= served_rate:
+        return Wait(1.0, math.inf, 0.0, 0.0)
+    waiting = all_but_one * rate / (served_rate - rate)
+    p_wait, spare = waiting / (1 + waiting), served_rate - rate
+    return Wait(p_wait, p_wait / spare, 1 - p_wait * math.exp(-spare * within_s), 0.0)
+
+
+def impatient(all_but_one: float, rate: float, served_rate: float, within_s: float, patience_s: float) -> Wait:
+    """The same with exponential patience; the integrals of `erlang_a`, which hold for any way in which the states without waiting arise."""
+    theta = 1 / patience_s
 
     def exponent(x: float) -> float:
         return rate / theta * -math.expm1(-theta * x) - served_rate * x
@@ -114,7 +150,6 @@ def erlang_a(agents: int, rate_per_s: float, aht_s: float, within_s: float, pati
         middle = min(until, low + _NEGLIGIBLE * patience_s)
         return sum(_simpson(lambda x: math.exp(exponent(x) - peak) * weight(x), *part) for part in ((low, middle), (middle, until)))
 
-    all_but_one = erlang_b(agents - 1, rate * aht_s)  # πₙ₋₁ among the states in which nobody waits
     at_once = math.exp(-peak)
     scale = all_but_one * rate
     total = at_once + scale * mass(lambda x: 1.0)
@@ -122,7 +157,7 @@ def erlang_a(agents: int, rate_per_s: float, aht_s: float, within_s: float, pati
     served = (at_once + stay) / total
     waited_s = scale * mass(lambda x: x * math.exp(-theta * x)) / total
     in_time = (at_once + scale * mass(lambda x: math.exp(-theta * x), within_s)) / total
-    return Forecast(agents, 1 - at_once / total, waited_s / served, in_time, 1 - served, rate * served / served_rate)
+    return Wait(1 - at_once / total, waited_s / served, in_time, 1 - served)
 
 
 def _reach(exponent: Callable[[float], float], peak_at: float, peak: float, unit: float) -> tuple[float, float]:
@@ -147,7 +182,7 @@ def _simpson(function: Callable[[float], float], low: float, high: float) -> flo
     return (function(low) + inner + function(high)) * step / 3
 
 
-def _fewest(rate_per_s: float, aht_s: float, enough: Callable[[int], bool]) -> int:
+def fewest(rate_per_s: float, aht_s: float, enough: Callable[[int], bool]) -> int:
     """The smallest number that is enough; more agents never make a figure worse, so halving finds it."""
     _check(0, rate_per_s, aht_s)
     if rate_per_s == 0 or enough(0):

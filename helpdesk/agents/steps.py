@@ -80,8 +80,13 @@ def restand(item: WorkItem) -> bool:
     queue = db.session().get_one(Queue, item.queue_id)
     if not stand(item, queue, requester_id=0):
         return False
-    record(ItemWidened(item.ticket_id, item.id, item.queue_id, item.step, SYSTEM, next_step_at=moment(item.step_until)))
+    moved_on(item)
     return True
+
+
+def moved_on(item: WorkItem) -> None:
+    """Say that an item has another step: whoever it admits is looked for, and the next step has its timer."""
+    record(ItemWidened(item.ticket_id, item.id, item.queue_id, item.step, SYSTEM, next_step_at=moment(item.step_until)))
 
 
 def release(user_id: int) -> list[int]:

@@ -6,7 +6,7 @@ for ever. SQLite's writers take turns, so there everything follows at once, in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import partial
 
 from helpdesk import db
@@ -39,16 +39,30 @@ def then_match(items: Iterable[int]) -> Outside | None:
     return then(lambda: match_all(ids))
 
 
-def serve(user_id: int) -> None:
-    """Give an agent work until nothing fits."""
-    if matching.serve(user_id, once=not writers_take_turns()) and not writers_take_turns():
-        afterwards(lambda: serve(user_id))
+def serve(user_id: int, forgotten: Set[int] = frozenset()) -> None:
+    """Give an agent work until nothing fits. `forgotten`: items of which refusals have just been forgotten."""
+    if matching.serve(user_id, once=not writers_take_turns(), forgotten=forgotten) and not writers_take_turns():
+        afterwards(lambda: serve(user_id, forgotten))
 
 
 def serve_all(users: Iterable[int]) -> None:
     """Look for work for each of these people who are available."""
     for user_id in users:
         afterwards(partial(serve, user_id))
+
+
+def ask_again(items: Iterable[int], users: Iterable[int]) -> None:
+    """Forget refusals of these items where nobody else is left; then look for work for these people, who get the best of everything."""
+    forgotten: set[int] = set()
+
+    def forget(item_id: int) -> None:
+        if matching.forget_refusals(item_id):
+            forgotten.add(item_id)
+
+    for item_id in items:
+        afterwards(partial(forget, item_id))
+    for user_id in users:
+        afterwards(partial(serve, user_id, forgotten))
 
 
 def match_all(items: Iterable[int]) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import assignments, ranking, steps
-from helpdesk.agents.models import LIVE, TICKET, ItemState, WorkItem
+from helpdesk.agents.models import LIVE, TICKET, Exclusion, ItemState, QueueMember, Signature, WorkItem
 from helpdesk.catalog import ItemQueued
 from helpdesk.crm import queries as crm
 from helpdesk.crm.models import Contact
@@ -84,14 +84,18 @@ def begin(ticket: Ticket, channel: str = TICKET) -> WorkItem:
 
 
 def place(item: WorkItem, ticket: Ticket, *, afresh: bool = False) -> None:
-    """The item's step and key, in epoch milliseconds: deadline minus boost. `afresh` when it begins to wait in this queue."""
+    """The item's step and key, in epoch milliseconds: deadline minus boost. `afresh` when it begins to wait in this queue.
+
+    One that waits already and is found past its step's end is said to have moved on, as its timer would have.
+    """
     queue = db.session().get_one(Queue, ticket.queue_id)
     boosted = boost_of(ticket)
     item.queue_id, item.weight = queue.id, steps.weight_of(queue, item.channel)
     item.tier = 0 if item.emergency else queue.tier
     item.vkey = int(ranking.vkey(_due(item, ticket, queue).timestamp(), boosted.total_s) * 1000)
     item.boost = _told(boosted)
-    steps.stand(item, queue, requester_id=ticket.requester_id, afresh=afresh)
+    if steps.stand(item, queue, requester_id=ticket.requester_id, afresh=afresh) and not afresh and item.state is ItemState.WAITING:
+        steps.moved_on(item)
 
 
 def boost_of(ticket: Ticket) -> ranking.Boost:
@@ -138,6 +142,20 @@ def waiting_ids(queue_ids: Iterable[int] | None = None, *, before: datetime | No
         found = found.where(WorkItem.queue_id.in_(list(queue_ids)))
     if before is not None:
         found = found.where(WorkItem.enqueued_at < before)
+    return list(db.session().scalars(found))
+
+
+def refused(user_id: int | None = None) -> list[int]:
+    """Waiting items that somebody refused lately, in routing's order: of the queues that this agent works in, or of all."""
+    found = (
+        select(WorkItem.id)
+        .where(steps.WAITING, WorkItem.id.in_(select(Exclusion.item_id).where(Exclusion.until > clock.now())))
+        .order_by(WorkItem.tier, WorkItem.vkey, WorkItem.enqueued_at, WorkItem.id)
+    )
+    if user_id is not None:
+        mine = select(QueueMember.queue_id).where(QueueMember.user_id == user_id)
+        found = found.join(Signature, Signature.id == WorkItem.signature_id)
+        found = found.where(or_(Signature.queue_id.in_(mine), Signature.overflow_id.in_(mine)))
     return list(db.session().scalars(found))
 
 

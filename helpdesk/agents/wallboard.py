@@ -60,6 +60,7 @@ MOVING = (
     catalog.AssignmentEnded,
     catalog.OfferMade,
     catalog.OfferExpired,
+    catalog.OfferWithdrawn,
     catalog.OfferDeclined,
     catalog.PresenceChanged,
     catalog.SurveySent,

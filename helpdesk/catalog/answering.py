@@ -117,6 +117,16 @@ class OfferExpired:
 
 
 @event
+class OfferWithdrawn:
+    """What was held out to an agent is no longer to be had: it moved, was given to somebody, or is done. The agent has room again."""
+
+    ticket_id: int
+    offer_id: int
+    user_id: int
+    by: Actor
+
+
+@event
 class AssignmentEnded:
     """An agent no longer owns the work: solved, transferred or handed back. Their capacity is free again."""
 

@@ -108,6 +108,15 @@ class BoostsChanged:
 
 
 @event
+class InterruptsChanged:
+    """What agents may be given beside work in hand has changed: who has work in hand is looked at again. A row for each channel in hand."""
+
+    old: str
+    new: str
+    by: Actor
+
+
+@event
 class StepsComing:
     """Steps of a queue changed while work waited there: of what waited then (up to `upto`) some reaches its next step at `at` (ISO)."""
 

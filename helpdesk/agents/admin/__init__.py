@@ -53,6 +53,7 @@ def tabs() -> list[tuple[str, str]]:
         places += [("/admin/inboxes", _("Inboxes")), ("/admin/portal", _("Portal")), ("/admin/preferences", _("Preferences"))]
         places.append(("/admin/customers", _("Customers")))
         places.append(("/admin/retention", _("How long data is kept")))
+        places.append(("/admin/interrupts", _("Interruptions")))
         places += [("/admin/hours", _("Opening hours")), ("/admin/dispositions", _("Wrap-up codes"))]
         places.append(("/admin/surveys", _("Surveys")))
         places += [("/admin/jobs", _("Failed work")), ("/admin/events", _("Who did what"))]
@@ -62,6 +63,7 @@ def tabs() -> list[tuple[str, str]]:
 # The views hang themselves on `bp`.
 from helpdesk.agents.admin import audit, dispositions, hours, inboxes, jobs, people, preferences, queues, skills, teams  # noqa: E402
 from helpdesk.agents.admin import customers as customers  # noqa: E402
+from helpdesk.agents.admin import interrupts as interrupts  # noqa: E402
 from helpdesk.agents.admin import retention as retention  # noqa: E402
 from helpdesk.agents.admin import surveys as surveys  # noqa: E402
 

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from helpdesk import db, web
+from helpdesk.agents.models import CHANNELS
 from helpdesk.db import Base
 from helpdesk.errors import Conflict, HelpdeskError, Invalid, NotFound, Words
 
@@ -61,6 +62,11 @@ def whole(name: str, default: int = 0) -> int:
 def ids(name: str) -> set[int]:
     """The chosen rows of a group of boxes."""
     return {int(word) for word in request.form.getlist(name) if word.isdigit() and len(word) < 10}
+
+
+def beside() -> dict[str, list[str]]:
+    """The boxes of the table of interruptions: {channel in hand: channels that may come beside it}."""
+    return {held: request.form.getlist(f"beside-{held}") for held in CHANNELS}
 
 
 def levels(prefix: str) -> dict[int, int]:

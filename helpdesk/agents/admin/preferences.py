@@ -24,7 +24,9 @@ from helpdesk.preferences import prefer, preferences
 from helpdesk.versions import Stale
 
 #: Preferences that other screens change.
-ELSEWHERE = frozenset("wall_epoch look phone_region value_seen_by exported_by customers_seen erasure_wait_days retention".split())
+ELSEWHERE = frozenset(
+    "interrupts wall_epoch look phone_region value_seen_by exported_by customers_seen erasure_wait_days retention".split()
+)
 LANGUAGES = {"en": "English", "ru": "Русский"}
 
 

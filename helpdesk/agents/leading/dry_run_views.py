@@ -11,14 +11,14 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from helpdesk import db, web
-from helpdesk.agents import people, queues, skills, steps
-from helpdesk.agents.admin.forms import REFUSALS, find, ids, levels, whole
+from helpdesk.agents import interrupts, people, queues, reasons, skills, steps
+from helpdesk.agents.admin.forms import REFUSALS, beside, find, ids, levels, whole
 from helpdesk.agents.leading import dry_runs, recorded
 from helpdesk.agents.leading.models import DryRun
 from helpdesk.agents.leading.replay.week import Change, change_of
 from helpdesk.agents.leading.views import bp
 from helpdesk.agents.models import Skill
-from helpdesk.agents.ranking import BoostRules
+from helpdesk.agents.ranking import BoostRules, Interrupts
 from helpdesk.agents.widening import Step
 from helpdesk.auth import User
 from helpdesk.durations import duration
@@ -75,6 +75,7 @@ def dry_run_state(run_id: int) -> str:
 def _form(queue: Queue, wrong: HelpdeskError | None = None) -> Response:
     shape = _shape(queue) if wrong is not None else queues.shape_of(queue)
     boost = recorded.boost_rules()
+    table = _table({}) if wrong is not None else interrupts.in_force()
     html = render_template(
         "agents/dry_run_new.html",
         here="floor",
@@ -86,6 +87,9 @@ def _form(queue: Queue, wrong: HelpdeskError | None = None) -> Response:
         skills=[skill for skill, _count in skills.listed()],
         others=[other for other in _queues() if other.id != queue.id],
         boosts=dict(zip(BOOSTS, (round(seconds / 60) for seconds in _boost_seconds(boost)), strict=True)),
+        table=table,
+        table_rows=reasons.beside(table),
+        channels=list(reasons.CHANNELS.items()),
         form=request.form,
         errors=wrong.fields if isinstance(wrong, Invalid) else {},
         trouble="" if wrong is None else str(wrong.detail) or _("Please check what you entered."),
@@ -129,6 +133,7 @@ def _change(queue: Queue) -> Change:
         if fault:
             faults["steps"] = fault
     skill = _skill(faults)
+    table = _table(faults)
     if faults:
         raise Invalid(fields=faults)
     members = frozenset(shape.members)
@@ -145,7 +150,19 @@ def _change(queue: Queue) -> Change:
         _differs(members, frozenset(queues.members_of(queue))),
         None if _boost_seconds(boost) == _boost_seconds(recorded.boost_rules()) else boost,
         skill,
+        _differs(dict(table), dict(interrupts.in_force())),
     )
+
+
+def _table(faults: dict[str, Words]) -> Interrupts:
+    """The table of interruptions as it was sent; as it counts now where none was, or nonsense."""
+    if "beside" not in request.form:
+        return interrupts.in_force()
+    try:
+        return interrupts.checked(beside())
+    except Invalid as wrong:
+        faults["beside"] = wrong.detail
+        return interrupts.in_force()
 
 
 def _differs(value: Any, now: Any) -> Any:
@@ -198,6 +215,7 @@ def _values(run_id: int) -> dict[str, Any]:
         "people": {user.id: user.name for user in session.scalars(select(User).where(User.id.in_(asked)).order_by(User.name))},
         "skill_names": {str(skill.id): skill.name for skill in session.scalars(select(Skill))},
         "boost_seconds": _boost_seconds,
+        "beside": reasons.beside(change.interrupts) if change.interrupts is not None else [],
         "rows": _rows(run, every),
         "monday": monday_of(run),
     }

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from helpdesk import catalog, clock, db, live
-from helpdesk.agents import candidates, ranking, steps
+from helpdesk.agents import candidates, interrupts, ranking, steps
 from helpdesk.agents.models import AgentProfile, Assignment, ItemState, Offer, OfferState, Presence, PresenceState, QueueMember, WorkItem
 from helpdesk.auth import STAFF, Principal, User
 from helpdesk.tickets.models import Queue, Ticket
@@ -105,7 +105,8 @@ def explained(head: ranking.ItemHead) -> dict[int, ranking.Exclusion | None]:
 
     Of a queue with very many people those who could not take it in any case may be missing.
     """
-    found = {state.id: ranking.why_not(state, head) for state in candidates.for_item(head).states}
+    table = interrupts.in_force()
+    found = {state.id: ranking.why_not(state, head, table) for state in candidates.for_item(head).states}
     for user_id in _members(head.queue) - set(found):  # has never been here, or is one of very many
         found[user_id] = ranking.Exclusion(user_id, head.id, ranking.Rule.PRESENCE, {"presence": str(PresenceState.OFFLINE)})
     return found
@@ -237,7 +238,8 @@ def may_watch(who: Principal, key: str, _token: str) -> bool:
 
 @live.shows(
     catalog.PresenceChanged, catalog.ItemQueued, catalog.OfferMade, catalog.OfferAccepted, catalog.OfferDeclined, catalog.OfferExpired,
-    catalog.TicketAssigned, catalog.AssignmentEnded, catalog.StatusChanged, catalog.TicketMoved, catalog.QueueChanged, catalog.UserChanged,
+    catalog.OfferWithdrawn, catalog.TicketAssigned, catalog.AssignmentEnded, catalog.StatusChanged, catalog.TicketMoved,
+    catalog.QueueChanged, catalog.UserChanged,
 )  # fmt: skip
 def moved(_facts: list[Any]) -> None:
     """The screens fetch themselves again; the push says nothing but that it is time to."""

@@ -56,7 +56,7 @@ def give_back(ticket: Ticket, *, seen: int | None, by: Actor) -> Ticket:
     session.merge(Exclusion(item_id=item.id, user_id=holder, until=clock.now() + timedelta(seconds=preferences().exclusion_s)))
     if item.state is ItemState.ASSIGNED:
         return assignments.unassign(ticket, by=by, seen=seen)
-    offer = assignments.withdraw_offer(item)
+    offer = assignments.withdraw_offer(item, by=by, told=False)
     item.state, item.user_id = ItemState.WAITING, None
     if offer is not None:
         record(OfferDeclined(ticket.id, offer.id, holder, by, reason="taken_back"))

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 
 from helpdesk import clock, db
-from helpdesk.agents import steps, sticky
+from helpdesk.agents import interrupts, steps, sticky
 from helpdesk.agents.leading import behaviour
 from helpdesk.agents.leading.replay.week import Agent, QueueRules, Week, Work
 from helpdesk.agents.models import AgentProfile, AgentSkill, Assignment, QueueMember, WorkItem
@@ -102,6 +102,7 @@ def week(begin: datetime, end: datetime) -> tuple[Week, Notes]:
     served = behaviour.served({one.customer for one in work}, begin)
     made = Week(
         (end - begin).total_seconds(), queues, boost_rules(), agents, work, begin.timestamp(), float(preferences().exclusion_s), served,
+        interrupts.in_force(),
     )  # fmt: skip
     said = [answer.how for answer in offered]
     return made, Notes(

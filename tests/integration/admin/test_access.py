@@ -28,8 +28,8 @@ READ |= {"surveys": 200, "new_survey": 200, "survey": 404}
 EMPTY |= {"add_survey": 422, "change_survey": 404}
 READ |= {"dispositions": 200, "hours": 200, "new_hours": 200, "one_of_hours": 404, "customers": 200, "customer_field": 404}
 EMPTY |= {"add_disposition": 422, "change_disposition": 404, "add_hours": 422, "change_hours": 404, "remove_hours": 404}
-READ |= {"retention": 200, "reordering_state": 404}
-EMPTY |= {"change_retention": 422}
+READ |= {"retention": 200, "reordering_state": 404, "interrupts": 200}
+EMPTY |= {"change_retention": 422, "change_interrupts": 409}
 EMPTY |= {"change_customers": 422, "add_customer_field": 422, "change_customer_field": 404}
 
 

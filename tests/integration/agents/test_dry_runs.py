@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from helpdesk import clock, db, live
 from helpdesk.actor import Actor
-from helpdesk.agents import offers
+from helpdesk.agents import interrupts, offers, ranking
 from helpdesk.agents.leading import recorded
 from helpdesk.agents.leading.models import DryRun
 from helpdesk.agents.models import AgentProfile, Presence, PresenceState, QueueMember
+from helpdesk.preferences import prefer
 from helpdesk.tickets import calendars, lifecycle, thread
 from helpdesk.tickets.models import Queue, Status, Ticket
 from tests import people
@@ -120,6 +121,28 @@ def test_members_skills_and_steps_are_tried(desk: TestDesk, stopped: clock.Hand)
     russian = browser.open(answer.headers["Location"] + "?lang=ru").text
     main = russian[russian.index("<main") : russian.index("</main>")]
     assert "with the change" not in main and "с изменением" in main
+
+
+def test_another_table_of_interruptions_is_tried(desk: TestDesk, stopped: clock.Hand) -> None:
+    company = desk.people
+    a_week(desk, stopped)
+    answer, browser = tries(desk, company.support, **{"beside-phone": ["chat"], "beside-ticket": ["chat", "phone"]})
+    assert answer.status_code == 303
+    desk.work()
+    assert the_run().state == "done" and the_run().change["interrupts"]["phone"] == ["chat"]
+    page = browser.open(answer.headers["Location"]).text
+    assert "While on a call: chats" in page and "While working on a ticket: chats, calls" in page
+    with db.read():
+        assert interrupts.in_force() == ranking.INTERRUPTS
+    assert "is no channel of this desk" in tries(desk, company.support, **{"beside-phone": ["pigeon"]})[0].text
+
+
+def test_the_week_is_replayed_by_the_table_that_counts_now(desk: TestDesk, stopped: clock.Hand) -> None:
+    with db.transaction():
+        prefer(interrupts={"phone": ["chat"]})
+    with db.read():
+        _monday, begin, end = recorded.weeks("UTC")[0]
+        assert recorded.week(begin, end)[0].interrupts["phone"] == frozenset({"chat"})
 
 
 def test_without_anybodys_presence_there_is_nothing_to_tell_and_it_says_so(desk: TestDesk, stopped: clock.Hand) -> None:

@@ -5,24 +5,34 @@ from __future__ import annotations
 from datetime import timedelta
 
 from helpdesk import clock, db
-from helpdesk.agents import staffing
+from helpdesk.actor import Actor
+from helpdesk.agents import concurrency, staffing
 from helpdesk.agents.leading import need
-from helpdesk.agents.models import Assignment, ItemState, Signature, WorkItem
-from helpdesk.tickets.models import Queue
+from helpdesk.agents.models import AgentProfile, Assignment, ItemState, Signature, WorkItem
+from helpdesk.preferences import prefer
+from helpdesk.tickets import lifecycle
+from helpdesk.tickets.models import Queue, Status, Ticket
 from tests import people
 from tests.desks import TestDesk
 from tests.forms import Browser
 
 
 def recorded(
-    desk: TestDesk, weeks_back: int, n: int, *, handled_s: float | None = 1200.0, channel: str = "ticket", waited_s: float = 0.0
+    desk: TestDesk,
+    weeks_back: int,
+    n: int,
+    *,
+    handled_s: float | None = 1200.0,
+    channel: str = "ticket",
+    waited_s: float = 0.0,
+    apart_s: float = 60.0,
 ) -> None:
     """So many pieces of work that came in the coming hour's place so many weeks ago."""
     company = desk.people
     for number in range(n):
         ticket = people.writes(company.carol, inbox=company.mail)
         with db.transaction() as session:
-            at = clock.now().replace(minute=0) + timedelta(hours=1, minutes=number) - timedelta(weeks=weeks_back)
+            at = clock.now().replace(minute=0) + timedelta(hours=1, seconds=apart_s * number) - timedelta(weeks=weeks_back)
             signature = Signature(shape=f"{weeks_back} {number} {channel} {handled_s}", channel=channel, queue_id=company.support)
             session.add(signature)
             session.flush()
@@ -40,16 +50,26 @@ def recorded(
                 )
 
 
-def needed(desk: TestDesk, queue: int, share: float = 0.8, within_s: float = 300.0) -> need.Need:
+def one_at_a_time(desk: TestDesk) -> None:
+    """Everybody of Support has room for one ticket, and for one chat or call."""
+    with db.transaction() as session:
+        for user in (desk.people.alice, desk.people.bob):
+            profile = session.get_one(AgentProfile, user)
+            profile.capacity = profile.live_capacity = 1
+
+
+def needed(desk: TestDesk, queue: int, share: float = 0.8, within_s: float = 300.0, channel: str = "ticket") -> need.Need:
     with desk.app.test_request_context(), db.read() as session:
         begins = clock.now().replace(minute=0, second=0, microsecond=0) + need.HOUR
-        return need.need_of(session.get_one(Queue, queue), begins, share, within_s)
+        return need.need_of(session.get_one(Queue, queue), channel, begins, share, within_s)
 
 
 def test_the_answer_is_the_formula_of_what_was_recorded(desk: TestDesk, stopped: clock.Hand) -> None:
+    one_at_a_time(desk)
     recorded(desk, 1, 9)
     recorded(desk, 2, 3)
     found = needed(desk, desk.people.support)
+    assert found.inputs.most == 1
     assert found.inputs.arrivals[:2] == (9, 3) and len(found.inputs.arrivals) == 2  # before that the desk was not there
     assert (found.inputs.aht_s, found.inputs.handled, found.inputs.patience_s) == (1200.0, 12, None)
     assert found.agents == staffing.agents_needed(6 / 3600, 1200.0, 0.8, 300.0)
@@ -58,11 +78,71 @@ def test_the_answer_is_the_formula_of_what_was_recorded(desk: TestDesk, stopped:
 
 
 def test_with_customers_who_gave_up_the_formula_with_patience_is_used(desk: TestDesk, stopped: clock.Hand) -> None:
+    one_at_a_time(desk)
     recorded(desk, 1, 12, channel="chat", waited_s=60.0, handled_s=600.0)
     recorded(desk, 2, 4, channel="chat", handled_s=None)
-    found = needed(desk, desk.people.support)
+    found = needed(desk, desk.people.support, channel="chat")
     assert found.inputs.left == 4 and found.inputs.patience_s == 12 * 60 / 4
     assert found.agents == staffing.agents_needed(8 / 3600, 600.0, 0.8, 300.0, 180.0)
+
+
+def test_agents_with_several_at_once_need_fewer_colleagues_but_no_more_gets_done_than_was_seen(desk: TestDesk, stopped: clock.Hand) -> None:
+    recorded(desk, 1, 30, handled_s=600.0, apart_s=60.0)  # ten in hand at a time: each takes its ten minutes all the same
+    company = desk.people
+    with db.transaction() as session:
+        for user, room in ((company.alice, 3), (company.bob, 5)):
+            session.get_one(AgentProfile, user).capacity = room
+    found = needed(desk, company.support)
+    assert found.inputs.most == 4 and found.inputs.measured is not None
+    assert found.agents == concurrency.agents_needed(30 / 3600, found.inputs.measured.pace, 0.8, 300.0)
+    one_at_a_time(desk)
+    alone = needed(desk, company.support)
+    assert (found.agents or 0) < (alone.agents or 0)
+    with db.transaction() as session:
+        session.get_one(AgentProfile, company.bob).channel_caps = {"ticket": 1}
+        session.get_one(AgentProfile, company.bob).capacity = 8
+        session.get_one(AgentProfile, company.alice).weights, session.get_one(AgentProfile, company.alice).capacity = {"ticket": 4}, 12
+    assert needed(desk, company.support).inputs.most == 2, "three by weight and one by limit"
+
+
+def test_calls_are_one_at_a_time_unless_the_desk_says_otherwise(desk: TestDesk, stopped: clock.Hand) -> None:
+    recorded(desk, 1, 5, channel="phone", handled_s=300.0)
+    assert needed(desk, desk.people.support, channel="phone").inputs.most == 1
+    with db.transaction():
+        prefer(interrupts={"phone": ["phone"]})
+    assert needed(desk, desk.people.support, channel="phone").inputs.most == 3
+
+
+def test_time_in_which_a_ticket_rests_is_not_in_hand(desk: TestDesk, stopped: clock.Hand) -> None:
+    company = desk.people
+    people.arrives(company.bob)
+    tickets = [people.writes(company.carol, inbox=company.mail) for _ in range(3)]
+    desk.work()
+    for ticket in tickets:
+        for minutes, status in ((10, Status.PENDING), (60, Status.OPEN), (5, Status.SOLVED)):
+            stopped.move(minutes=minutes)
+            with db.transaction() as session:
+                lifecycle.set_status(session.get_one(Ticket, ticket.id), status, by=Actor("user", company.bob))
+            desk.work()
+    seen = needed(desk, company.support).inputs
+    assert seen.handled == 3 and seen.measured is not None
+    assert seen.aht_s == (15 + (75 + 15) + (150 + 15)) * 60 / 3
+
+
+def test_each_channel_of_a_queue_has_an_answer_of_its_own(desk: TestDesk, stopped: clock.Hand) -> None:
+    recorded(desk, 1, 9)
+    recorded(desk, 1, 6, channel="chat", handled_s=300.0)
+    recorded(desk, 1, 4, channel="phone", handled_s=120.0)
+    page = Browser(desk, desk.people.dana).open("/staffing").text
+    assert [page.count(f"<h3>{words}: ") for words in ("Tickets", "Chats", "Calls")] == [1, 1, 1]
+    assert "An agent has one piece of this work at a time." in page and "An agent has up to 6 pieces at once" in page
+    assert "Assumed, because with no number in hand enough pieces were finished" in page and "Each in hand" in page
+
+
+def test_what_was_measured_stands_on_the_page(desk: TestDesk, stopped: clock.Hand) -> None:
+    recorded(desk, 1, 25, handled_s=100.0, apart_s=120.0)
+    page = Browser(desk, desk.people.dana).open("/staffing").text
+    assert "1 in hand: 1:40 (25 finished)." in page and "Assumed for the rest" in page and "Tezcan and Zhang" in page
 
 
 def test_from_nothing_or_too_little_nothing_is_said(desk: TestDesk, stopped: clock.Hand) -> None:

@@ -286,6 +286,24 @@ def test_declining_what_was_held_ends_the_hold(desk: TestDesk, stopped: clock.Ha
         assert [offer.ticket_id for offer in offers.open_offers(c.bob)] == [ticket.id] and offers.open_offers(c.alice) == []
 
 
+def test_work_that_is_looked_at_just_after_its_step_s_end_moves_on_then_and_keeps_its_timers(desk: TestDesk, stopped: clock.Hand) -> None:
+    c = desk.people
+    second = {"requirements": {str(c.russian): 2}, "until_age_s": 600}
+    arrange(c.support, requirements={str(c.russian): 3}, steps=russian_first(desk, second, {"requirements": {}}))
+    people.arrives(c.bob)
+    ticket = people.writes(c.carol, inbox=c.mail)
+    desk.work()
+    stays(stopped, c.bob, minutes=5.01)
+    with db.transaction() as session:  # its timer is due, but something else is heard of first
+        item = session.scalars(select(WorkItem).where(WorkItem.ticket_id == ticket.id)).one()
+        waiting.place(item, session.get_one(Ticket, ticket.id))
+    assert item_of(ticket).step == 2
+    desk.work()
+    stays(stopped, c.bob, minutes=5)
+    desk.work()
+    assert item_of(ticket).step == 3 and owner(ticket) == c.bob and sweeping.sweep() == 0
+
+
 def test_widening_is_a_fact_of_the_ticket_s_history(desk: TestDesk) -> None:
     from helpdesk.agents.admin.words import FACTS
     from helpdesk.events import stored_name

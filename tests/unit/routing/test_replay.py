@@ -197,8 +197,9 @@ def test_a_week_and_a_change_survive_the_way_as_json() -> None:
     made = week([agent(1, 1, 2, skills={"7": 3})], work(1, -5, held_by=1), work(2, 3, emergency=True, waited_s=4.0))
     assert week_of(json.loads(json.dumps(plain(made)))) == made
     change = Change(
-        1, (Step({"7": 1}, 60.0), Step({}, None, 2)), 60.0, 0.9, frozenset([1, 2]), BoostRules({"high": 1.0}, 2.0, 3.0), (1, "7", 4)
-    )
+        1, (Step({"7": 1}, 60.0), Step({}, None, 2)), 60.0, 0.9, frozenset([1, 2]), BoostRules({"high": 1.0}, 2.0, 3.0), (1, "7", 4),
+        {"phone": frozenset(["chat"]), "chat": frozenset()},
+    )  # fmt: skip
     assert change_of(json.loads(json.dumps(plain(change)))) == change
     assert change_of(plain(Change(3))) == Change(3)
 

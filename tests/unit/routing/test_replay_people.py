@@ -53,7 +53,7 @@ def test_a_declined_offer_goes_to_the_next_and_is_made_again_only_after_a_while(
 def test_an_expired_offer_keeps_a_live_agent_away_until_they_come_back_and_a_ticket_does_not() -> None:
     answered = ((1, "expired", 99.0), (1, "accepted", 0.0))
     made = offering(agent(1, returns=(45.0,)), work=[work(1, 0, channel="phone", answered=answered), work(2, 31, channel="ticket")])
-    assert waits(made) == {1: 30 + 45, 2: 44}, "who does not answer gets nothing until they are back"
+    assert waits(made) == {1: 30 + 45, 2: 104}, "who does not answer gets nothing until they are back, and then the call before the ticket"
     made = offering(agent(1, capacity=9), work=[work(1, 0, answered=answered), work(2, 1)])
     assert waits(made) == {1: 30, 2: 0}
 

@@ -104,18 +104,15 @@ class Floor:
         """Hold the item out to the best agent, or let it wait on the step of its age."""
         item = self._head(work)
         while True:
-            queues = [item.queue] if item.overflow_queue is None else [item.queue, item.overflow_queue]
-            here = {agent for queue in queues for agent in self._here.get(queue, ())}
-            states = [self._agents[agent] for agent in sorted(here)]
+            states = self._around(item)
             asked = replace(item, excluded_agents=self.excluded(work.id))
             decision = ranking.best_agent(asked, states, self.week.interrupts)
             if decision.agent is not None:
                 self._waiting.pop(work.id, None)
                 self._give(work, decision.agent)
                 return
-            if not asked.excluded_agents or not ranking.exclusions_lapse(asked, states):
+            if not self._lapse(asked, states):
                 break
-            del self._excluded[work.id]
         self._waiting[work.id] = item
         heappush(self._heads.setdefault(_line(item), []), ranking.order_key(item))
         until = self._until(work, item)
@@ -209,8 +206,7 @@ class Floor:
         person = self._people[id]
         person.recorded, person.missing = person.agent.states[number][1], 0
         self._turn(id)
-        self._serve(id)
-        self._ask_again()
+        self._back(id)
 
     def _miss(self, id: int) -> None:
         """Nobody answered a chat or a call: not responding until they come back, as they did in that week."""
@@ -225,8 +221,7 @@ class Floor:
         if absence and self._people[id].missing == absence:
             self._people[id].missing = 0
             self._turn(id)
-        self._serve(id)
-        self._ask_again()
+        self._back(id)
 
     def _turn(self, id: int) -> None:
         """Let everything follow an agent's presence: who may be asked, offers that are open, what is held for them."""
@@ -247,8 +242,27 @@ class Floor:
                 self._stand(self._work[held])
         self._ask_again()
 
+    def _back(self, id: int) -> None:
+        """Whoever comes gets the best of everything, also of what they refused where nobody else is left."""
+        for work_id in [work_id for work_id in self._excluded if work_id in self._waiting]:
+            item = self._waiting[work_id]
+            self._lapse(replace(item, excluded_agents=self.excluded(work_id)), self._around(item))
+        self._serve(id)
+
+    def _lapse(self, asked: ItemHead, states: list[AgentState]) -> bool:
+        """Forget who refused, if nobody who could have the item is left; whether so."""
+        if not asked.excluded_agents or not ranking.exclusions_lapse(asked, states):
+            return False
+        del self._excluded[asked.id]
+        return True
+
+    def _around(self, item: ItemHead) -> list[AgentState]:
+        """The people of the item's queue, and of the one it overflows into, who are here."""
+        queues = [item.queue] if item.overflow_queue is None else [item.queue, item.overflow_queue]
+        return [self._agents[agent] for agent in sorted({agent for queue in queues for agent in self._here.get(queue, ())})]
+
     def _ask_again(self) -> None:
-        """Somebody came or went: perhaps nobody is left now who did not refuse what waits."""
+        """Somebody went: perhaps nobody is left now who did not refuse what waits."""
         for work_id in [work_id for work_id in self._excluded if work_id in self._waiting]:
             if work_id in self._waiting:
                 self._stand(self._work[work_id])

@@ -103,7 +103,9 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is tried: a queue's steps, target and members, the boosts, one agent's level of a skill (0: without it). None: as it is."""
+    """What is tried: a queue's steps, target and members, the boosts, one agent's level of a skill (0: without it), the table of
+    interruptions. None: as it is.
+    """
 
     queue: int
     steps: tuple[Step, ...] | None = None
@@ -112,6 +114,7 @@ class Change:
     members: frozenset[int] | None = None
     boost: BoostRules | None = None
     skill: tuple[int, str, int] | None = None  # agent, skill, level
+    interrupts: Interrupts | None = None
 
 
 def changed(week: Week, change: Change) -> Week:
@@ -132,7 +135,13 @@ def changed(week: Week, change: Change) -> Week:
     if change.skill is not None:
         who, skill, level = change.skill
         agents = tuple(replace(agent, skills={**agent.skills, skill: level}) if agent.id == who else agent for agent in agents)
-    return replace(week, queues={**week.queues, change.queue: rules}, agents=agents, boost=change.boost or week.boost)
+    return replace(
+        week,
+        queues={**week.queues, change.queue: rules},
+        agents=agents,
+        boost=change.boost or week.boost,
+        interrupts=week.interrupts if change.interrupts is None else change.interrupts,
+    )
 
 
 # --- as plain JSON types -----------------------------------------------------------------------------------------------------
@@ -148,7 +157,7 @@ def week_of(given: Mapping[str, Any]) -> Week:
             "agents": tuple(_agent(agent) for agent in given["agents"]),
             "work": tuple(Work(**{**work, "answered": _tuples(work["answered"])}) for work in given["work"]),
             "served": {int(customer): agent for customer, agent in given["served"].items()},
-            "interrupts": {channel: frozenset(others) for channel, others in given["interrupts"].items()},
+            "interrupts": _interrupts(given["interrupts"]),
         }
     )
 
@@ -162,12 +171,13 @@ def change_of(given: Mapping[str, Any]) -> Change:
         None if given.get("members") is None else frozenset(given["members"]),
         None if given.get("boost") is None else BoostRules(**given["boost"]),
         None if given.get("skill") is None else (given["skill"][0], str(given["skill"][1]), given["skill"][2]),
+        None if given.get("interrupts") is None else _interrupts(given["interrupts"]),
     )
 
 
 def plain(value: Week | Change) -> Any:
     """A week or a change as plain JSON types."""
-    if isinstance(value, Week):
+    if value.interrupts is not None:
         value = replace(value, interrupts=dict(value.interrupts))  # a read-only view cannot be copied
     return _plain(asdict(value))
 
@@ -190,6 +200,10 @@ def _agent(given: Mapping[str, Any]) -> Agent:
             "returns": tuple(given["returns"]),
         }
     )  # fmt: skip
+
+
+def _interrupts(given: Mapping[str, Iterable[str]]) -> Interrupts:
+    return {channel: frozenset(others) for channel, others in given.items()}
 
 
 def _steps(given: Iterable[Mapping[str, Any]]) -> tuple[Step, ...]:
