@@ -33,7 +33,7 @@ EVERYBODY = """
 SIGNED_IN = "signin.profile signin.change_profile signin.change_own_password signin.end_other_sessions".split()
 #: For customers with an account.
 CUSTOMERS = """
-    portal.my_requests portal.my_data portal.ask_to_erase portal.my_profile portal.change_my_profile portal.my_request portal.write_to_mine
+    portal.my_requests portal.my_data portal.my_profile portal.change_my_profile portal.my_request portal.write_to_mine
     portal.reopen_mine portal.solve_mine portal.add_person_to_mine
     portal.my_data_page portal.remove_person_from_mine portal.end_links_of_mine
     portal.my_place portal.wish_for_mine portal.take_back_wish_for_mine

@@ -9,13 +9,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from helpdesk import clock, db, live, web
-from helpdesk.channels.portal import addresses, bp, customer, forms, own_data
-from helpdesk.channels.portal.requests import portal_inbox
+from helpdesk.channels.portal import addresses, bp, customer, own_data
 from helpdesk.crm import editing, history
 from helpdesk.crm.models import Contact, Organization
 from helpdesk.errors import HelpdeskError, Invalid
-from helpdesk.tickets import intake, plain
-from helpdesk.tickets.models import Channel
+from helpdesk.tickets import plain
 
 #: How customers may ask to be reached; a wish for those who answer.
 CHANNELS = {"email": lazy_gettext("By e-mail"), "phone": lazy_gettext("By phone"), "chat": lazy_gettext("In a chat")}
@@ -78,21 +76,6 @@ def my_data() -> Response:
     answer = jsonify(own_data.export(me))
     answer.headers["Content-Disposition"] = f'attachment; filename="my-data-{clock.now():%Y-%m-%d}.json"'
     return answer
-
-
-@bp.post("/my/erasure")
-def ask_to_erase() -> Response:
-    """Ask to be forgotten: a request that a person handles. Asking again the same day leads to the same request."""
-    me = customer.me()
-    mark = forms.fingerprint("erasure", me.id, f"{clock.now():%Y-%m-%d}")
-    ticket = forms.made_before(mark)
-    if ticket is None:
-        words = _("Please erase the personal data that you keep about me.")
-        incoming = intake.Incoming(me, words, Channel.PORTAL, subject=_("Erase my data"), language=web.lang())
-        ticket, _message = intake.receive(incoming, portal_inbox(), by=web.current_actor())
-        forms.remember(mark, ticket)
-    flash(_("Your request has arrived. We will confirm it to you."))
-    return web.see(url_for("portal.my_request", number=ticket.number))
 
 
 def page(me: Contact, *, wrong: HelpdeskError | None = None, opened: int = 0) -> Response:

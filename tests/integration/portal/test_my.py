@@ -133,14 +133,6 @@ def test_own_data_holds_everything_of_carol_and_nothing_of_others(desk: TestDesk
     assert desk.client().get("/my/data.json").status_code == 303
 
 
-def test_asking_to_be_erased_is_one_request_a_day_that_a_person_handles(desk: TestDesk) -> None:
-    carol = desk.client(account(desk.people.carol))
-    for _ in range(2):
-        assert carol.post("/my/erasure", data={"csrf_token": token(carol)}).status_code == 303
-    with db.read() as session:
-        assert [ticket.subject for ticket in session.scalars(select(Ticket))] == ["Erase my data"]
-
-
 @pytest.mark.parametrize("path", ["/my", "/my/profile", "/my/data", "/my/data.json"])
 def test_an_agents_account_gets_nothing_of_a_customers_pages(desk: TestDesk, path: str) -> None:
     assert desk.client(desk.people.bob).get(path).status_code == 404
