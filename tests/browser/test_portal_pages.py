@@ -155,7 +155,7 @@ def test_every_address_of_customers_is_a_page_looked_at_here_or_says_why_not(hou
     assert known == PAGES.keys() | NO_PAGES.keys()
 
 
-@pytest.mark.parametrize("language", ["en-US", "ru-RU"])
+@pytest.mark.parametrize("language", ["ru-RU", pytest.param("en-US", marks=pytest.mark.soak)])
 def test_each_page_can_be_read_and_its_forms_be_sent_without_scripts(opened: Any, language: str) -> None:
     faults = []
     for endpoint, page in opened(language, width=390, theme="dark", java_script_enabled=False):

@@ -13,7 +13,6 @@ from helpdesk.actor import Actor
 from helpdesk.auth import Role
 from helpdesk.channels.portal import notices
 from helpdesk.channels.portal.notices import Shape
-from helpdesk.tickets import linking
 from helpdesk.tickets.models import Ticket
 from helpdesk.tickets.topics import editing
 from helpdesk.tickets.topics.editing import FieldShape, TopicShape
@@ -129,33 +128,4 @@ def test_a_notice_is_put_away_in_place_and_takes_nothing_that_was_typed(desk: Ru
     assert page.input_value("[name=subject]") == "Half a sen"
     page.goto(desk.base)
     assert page.locator(".notice").count() == 0
-    context.close()
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_every_page_of_the_portal_is_walked_by_keyboard(desk: RunningDesk, chromium: Any, language: str, scripts: bool) -> None:
-    """Tab reaches what can be clicked, and where it stands can be seen; twenty steps of each page."""
-    with db.read() as session:
-        ticket = session.scalars(select(Ticket).order_by(Ticket.id)).first()
-        assert ticket is not None
-        link = f"/t/{linking.token(ticket, ticket.requester_id)}"
-        carla = session.execute(select(people.User.id).where(people.User.name == "Carla")).scalar_one()
-    context = visit(chromium, language, scripts=scripts, width=390)
-    for user, path in ((None, "/"), (None, "/kb"), (None, "/requests/new?topic=delivery"), (None, "/links"), (None, link), (carla, "/my"),
-                       (carla, "/my/profile"), (carla, "/my/data")):  # fmt: skip
-        if user is not None:
-            context.add_cookies([desk.cookie(user)])
-        page = context.new_page()
-        page.goto(desk.base + path)
-        reached = 0
-        for _step in range(20):
-            page.keyboard.press("Tab")
-            focus = page.locator(":focus")
-            if focus.count() and focus.first.is_visible():
-                reached += 1
-                if scripts:
-                    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", path
-        assert reached >= 8, path
-        page.close()
     context.close()

@@ -30,7 +30,7 @@ from tests.servers import PostgresServer
 ROOT = Path(__file__).parents[2]
 SIZES = pytest.mark.parametrize(
     ("items", "agents", "workers"),
-    [(120, 10, 16), pytest.param(1000, 40, 100, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+    [(80, 8, 8), pytest.param(1000, 40, 100, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
     ids=["sample", "full"],
 )
 
