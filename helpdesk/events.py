@@ -190,6 +190,7 @@ REACTING = (
     "helpdesk.agents.worth.nightly",
     "helpdesk.agents.wrap_up",
     "helpdesk.agents.notifications",
+    "helpdesk.agents.call_notices",
     "helpdesk.agents.scheduled.replies",
     "helpdesk.agents.people",
     "helpdesk.agents.leading.dry_runs",
@@ -273,8 +274,8 @@ def history(at: datetime | None = None) -> Iterator[None]:
         _silent.reset(second)
 
 
-def record(fact: Fact) -> None:
-    """State a fact inside the current transaction and owe what is to be done about it."""
+def record(fact: Fact) -> int:
+    """State a fact inside the current transaction and owe what is to be done about it. Returns its event's id."""
     cls = type(fact)
     if not is_dataclass(cls) or _facts.get(stored_name(cls)) is not cls:
         raise TypeError(f"{cls.__name__} is not in the catalogue")
@@ -289,6 +290,7 @@ def record(fact: Fact) -> None:
     assert made is not None
     if not _silent.get():
         _owed(unit).append(Stated(fact, int(made[0]), row["at"]))
+    return int(made[0])
 
 
 #: Built once, and past the session: an event is never changed, so that nobody needs its object.

@@ -1,4 +1,4 @@
-"""What happened for an agent while they were not looking: assigned to them, answered by their customer, rated, an article to look at."""
+"""What happened for an agent while they were not looking: a ticket given to them, their customer's answer or rating, an article, a call."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, exists, func, insert, select, update
 
 from helpdesk import clock, db
+from helpdesk.agents import call_notices
 from helpdesk.agents.models import Notification
 from helpdesk.auth import User
 from helpdesk.catalog import CustomerWrote, NoteAdded, ReviewDue, TicketRated
@@ -90,11 +91,12 @@ _UNREAD = (
 
 @dataclass(frozen=True)
 class News:
-    """A notification with the ticket or the article's title that it is about; `ticket` None for an article."""
+    """A notification with what it is about: a ticket, an article by its title, or a call by whom to call."""
 
     note: Notification
     ticket: Ticket | None
     title: str = ""
+    call: call_notices.Call | None = None
 
 
 def latest(user_id: int, *, language: str = "en", limit: int = 30) -> list[News]:
@@ -108,7 +110,8 @@ def latest(user_id: int, *, language: str = "en", limit: int = 30) -> list[News]
     )
     rows = db.session().execute(found).all()
     titles = kb_queries.titles({row.Notification.article_id for row in rows if row.Notification.article_id is not None}, language)
-    return [News(row.Notification, row.Ticket, titles.get(row.Notification.article_id, "")) for row in rows]
+    calls = call_notices.about(user_id, [row.Notification for row in rows])
+    return [News(row.Notification, row.Ticket, titles.get(row.Notification.article_id, ""), calls.get(row.Notification.id)) for row in rows]
 
 
 def read(user_id: int, *, ticket_id: int | None = None, article_id: int | None = None) -> None:

@@ -9,11 +9,11 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from helpdesk import db, web
-from helpdesk.agents import answering, customers, explaining, exporting, lists, notifications, screens, signatures, viewing
+from helpdesk.agents import answering, call_notices, customers, explaining, exporting, lists, notifications, screens, signatures, viewing
 from helpdesk.agents import queries as agents_queries
 from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role, User
-from helpdesk.crm import access, contacts, profile, timeline
+from helpdesk.crm import access, calling, contacts, profile, timeline
 from helpdesk.crm import policy as crm_policy
 from helpdesk.crm.exchange.handing_out import hand_out
 from helpdesk.crm.models import Contact, Identity
@@ -110,6 +110,15 @@ def open_article(article_id: int) -> Response:
     if user_id is not None:
         web.later(lambda: notifications.read(user_id, article_id=article_id))
     return web.see(url_for("kb_manage.edit", article_id=article_id, language=web.lang()))
+
+
+@bp.get("/notifications/calls/<int:call_id>")
+def open_call(call_id: int) -> Response:
+    """The call that a notification is about; opening it reads the notification."""
+    user_id = web.principal().user_id
+    if user_id is not None:
+        web.later(lambda: call_notices.read(user_id, call_id))
+    return web.see(url_for("care.calls", whose=calling.where(web.principal(), call_id)) + f"#call-{call_id}")
 
 
 @bp.get("/find")

@@ -58,12 +58,28 @@ class RelationshipRated:
 
 @event
 class CallOwed:
-    """A customer is to be called: because of a bad rating, or because somebody said so. `user_id` is who does it, if anybody yet."""
+    """A customer is to be called: because of a bad rating, or because somebody said so; also when the call changes hands or moves.
+
+    `user_id` is who does it, if anybody yet; `due` until when, in seconds since 1970.
+    """
 
     contact_id: int
     call_id: int
     by: Actor
     user_id: int | None = None
+    due: float = 0.0
+
+
+@event
+class CallTold:
+    """A colleague was told of a call that is owed; `late` when its time was past without it. `due` as in CallOwed."""
+
+    contact_id: int
+    call_id: int
+    user_id: int
+    late: bool
+    due: float
+    by: Actor
 
 
 @event

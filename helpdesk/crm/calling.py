@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from helpdesk import clock, db, web
@@ -20,7 +20,7 @@ from helpdesk.catalog import CallOwed, CallSettled
 from helpdesk.crm import policy, timeline
 from helpdesk.crm.care_models import CallBack
 from helpdesk.crm.models import Contact, Rating, RatingKind
-from helpdesk.errors import Conflict, Invalid, Words
+from helpdesk.errors import Conflict, Invalid, NotFound, Words
 from helpdesk.events import record
 from helpdesk.preferences import preferences
 
@@ -92,7 +92,7 @@ def give(call: CallBack, user_id: int | None, *, by: Actor) -> None:
     if user_id is not None and _doer(user_id) is None:
         raise Invalid(fields={"user": _("Please choose one of the list.")})
     call.user_id = user_id
-    record(CallOwed(call.contact_id, call.id, by, user_id=user_id))
+    _say(call, by)
 
 
 def settle(call: CallBack, outcome: str, note: str, *, by: Actor) -> None:
@@ -113,6 +113,7 @@ def settle(call: CallBack, outcome: str, note: str, *, by: Actor) -> None:
         call.due_at = clock.now() + timedelta(days=1)
         _in_timeline(call, outcome, note, by)
         record(CallSettled(call.contact_id, call.id, outcome, by))
+        _say(call, by)
         return
     _settle(call, outcome, note, by)
     if outcome != "dropped":
@@ -147,10 +148,13 @@ def owed(who: Principal, *, whose: str = "mine", cursor: str | None = None, limi
     return web.paged(found, limit, lambda one: (one.call.done_at or one.call.due_at, one.call.id))
 
 
-def count(who: Principal) -> int:
-    """How many calls wait for this person, or for anybody."""
-    found = select(func.count()).select_from(CallBack).where(CallBack.done_at.is_(None), _for(who))
-    return db.session().scalar(found) or 0
+def where(who: Principal, call_id: int) -> str:
+    """On which of the lists of `owed` this person finds a call. Raises NotFound for one that they may not see."""
+    found = select(CallBack).join(Contact, Contact.id == CallBack.contact_id)
+    call = db.session().scalar(found.where(CallBack.id == call_id, policy.visible(who), Contact.erased_at.is_(None)))
+    if call is None:
+        raise NotFound
+    return "done" if call.done_at is not None else "mine" if call.user_id in (None, who.user_id) else "all"
 
 
 def of(contacts: Collection[int], *, limit: int = 5) -> list[tuple[CallBack, User | None]]:
@@ -189,8 +193,12 @@ def _add(contact: Contact, rating: Rating | None, user_id: int | None, due_at: d
     )  # fmt: skip
     db.session().add(made)
     db.session().flush()
-    record(CallOwed(contact.id, made.id, by, user_id=user_id))
+    _say(made, by)
     return made
+
+
+def _say(call: CallBack, by: Actor) -> None:
+    record(CallOwed(call.contact_id, call.id, by, user_id=call.user_id, due=call.due_at.timestamp()))
 
 
 def _must_be_open(call: CallBack) -> None:

@@ -68,6 +68,7 @@ FACTS: dict[str, Words] = {
     "survey_reminded": _("Reminded of a survey"),
     "relationship_rated": _("Customer rated us as a whole"),
     "call_owed": _("Call owed to a customer"),
+    "call_told": _("Colleague told of an owed call"),
     "call_settled": _("Owed call settled"),
     "correction_changed": _("Corrective action changed"),
     "order_changed": _("Order written down"),
