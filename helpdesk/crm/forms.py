@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -56,9 +57,9 @@ def moment(name: str) -> datetime | None:
 NARROWING = ("kind", "channel", "who", "since", "until")
 
 
-def narrowed() -> queries.Narrowed:
-    """How the address narrows a timeline; what it cannot mean is left out. Days are whole days of the reader's clock."""
-    asked = request.args
+def narrowed(asked: Mapping[str, str] | None = None) -> queries.Narrowed:
+    """How the address (or what was sent) narrows a timeline; what it cannot mean is left out. Days are whole days of the reader's clock."""
+    asked = request.args if asked is None else asked
     until = _day(asked.get("until", ""))
     return queries.Narrowed(
         kind=asked.get("kind", "") if asked.get("kind") in words.KINDS else "",

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from helpdesk import db, files, web
 from helpdesk.crm import forms, policy, queries, segments
 from helpdesk.crm.base_models import Import, ImportRow
-from helpdesk.crm.exchange import exporting, importing, reading
+from helpdesk.crm.exchange import exporting, importing, other_lists, reading
 from helpdesk.crm.exchange.handing_out import as_file, hand_out
 from helpdesk.crm.views import bp
 from helpdesk.errors import Invalid, NotFound
@@ -127,6 +127,13 @@ def export_organizations() -> Response:
 @web.own_edge
 def export_purchases() -> Response:
     return hand_out(lambda: exporting.purchases(web.principal()))
+
+
+@bp.post("/customers/lists/<name>")
+@web.own_edge
+def export_list(name: str) -> Response:
+    """Any other list about customers, narrowed as its page is."""
+    return hand_out(lambda: other_lists.sheet(name, web.principal(), request.form))
 
 
 # --- below ---------------------------------------------------------------------------------------------------------------
