@@ -11,9 +11,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
-from helpdesk import db, schema
+from helpdesk import clock, db, schema
 from helpdesk.config import Settings
+from helpdesk.crm.models import Contact, Identity, IdentityKind
 
 
 @pytest.fixture
@@ -61,3 +64,46 @@ def test_every_step_can_be_taken_back(connected: None) -> None:
     schema.downgrade("base")
     schema.upgrade()
     assert differences() == []
+
+
+def addresses() -> list[tuple[Any, ...]]:
+    """Every address with all that the older schema knows of it, and whether its customer is still there."""
+    columns = (
+        "i.id, i.contact_id, i.kind, i.value, i.value_norm, i.shared, i.verified_at, i.failing_since, i.failing_why, i.match_key, c.name"
+    )
+    with db.engine().connect() as connection:
+        rows = connection.execute(text(f"SELECT {columns} FROM identity i JOIN contact c ON c.id = i.contact_id ORDER BY i.id"))
+        return [tuple(row) for row in rows]
+
+
+def test_addresses_lose_nothing_but_their_preference_when_its_step_is_taken_back(connected: None) -> None:
+    now = clock.now()
+    with db.transaction() as session:
+        carol, oleg = Contact(name="Carol", created_at=now), Contact(name="Олег", created_at=now)
+        session.add_all([carol, oleg])
+        session.flush()
+        for number in range(50):
+            own = f"c{number}@customer.example"
+            session.add(Identity(contact_id=carol.id, kind=IdentityKind.EMAIL, value=own, value_norm=own, preferred=number == 7,
+                                 verified_at=now, failing_since=now if number == 3 else None, failing_why="550 no such user"))  # fmt: skip
+        for contact in (carol, oleg):
+            session.add(Identity(contact_id=contact.id, kind=IdentityKind.PHONE, value="+44 20 7946 0000", value_norm="+442079460000",
+                                 shared=True, preferred=True))  # fmt: skip
+    kept = addresses()
+    assert len(kept) == 52
+
+    schema.downgrade("0011")
+    assert addresses() == kept
+    with db.engine().connect() as connection:
+        assert "preferred" not in {column["name"] for column in inspect(connection).get_columns("identity")}
+    columns, values = "contact_id, kind, value, value_norm, shared, failing_why, match_key", ":who, :kind, '', :of, :many, '', ''"
+    again = f"INSERT INTO identity ({columns}) VALUES ({values})"
+    with pytest.raises(IntegrityError), db.engine().begin() as connection:  # an address of one's own is still one's own
+        connection.execute(text(again), {"who": kept[-1][1], "kind": kept[0][2], "of": "c1@customer.example", "many": False})
+    with db.engine().begin() as connection:  # and one that people share still has several
+        connection.execute(text(again), {"who": kept[0][1], "kind": kept[-1][2], "of": "+442079460000", "many": True})
+
+    schema.upgrade()
+    assert differences() == [] and addresses()[:52] == kept
+    with db.read() as session:
+        assert {row.preferred for row in session.scalars(select(Identity))} == {False}
