@@ -68,3 +68,8 @@ def _latin(word: str) -> str:
     for many, one in _SPELLINGS:
         word = word.replace(many, one)
     return re.sub(r"(.)\1", r"\1", word)
+
+
+def spellings(word: str) -> list[str]:
+    """A part of a name as people write it. SQLite knows the case of Latin letters only: of others each usual form is tried."""
+    return [word] if word.isascii() else sorted({word, word.lower(), word.upper(), word.capitalize()})

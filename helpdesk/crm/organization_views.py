@@ -155,7 +155,7 @@ def _whole(found: Organization, wrong: Any = None) -> Response:
     people = companies.people_of(who, found.id)
     entries = queries.timeline_of_organization(who, found.id, forms.narrowed(), cursor=request.args.get("cursor"))
     theirs = queries.of_organization(who, found.id)
-    ways, colleagues = queries.channels_and_colleagues(theirs)
+    made_of = queries.contents(theirs)
     return forms.page(
         "crm/organization.html",
         wrong,
@@ -166,9 +166,9 @@ def _whole(found: Organization, wrong: Any = None) -> Response:
         own=fields.filled("organization", found.custom),
         narrowed=forms.narrowed(),
         kept=forms.kept(),
-        ways=[(way, words.WAYS.get(way, way)) for way in ways],
-        counts=queries.kinds(theirs),
-        said_by=sorted(queries.names(colleagues).items(), key=lambda one: one[1]),
+        ways=[(way, words.WAYS.get(way, way)) for way in made_of.channels],
+        counts=made_of.counts,
+        said_by=sorted(queries.names(made_of.colleagues).items(), key=lambda one: one[1]),
         entries=entries,
         whose=queries.names_of_contacts({entry.contact_id for entry in entries.rows}),
         names=queries.names({entry.user_id for entry in entries.rows if entry.user_id}),

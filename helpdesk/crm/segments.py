@@ -22,6 +22,8 @@ from helpdesk.auth import Principal
 from helpdesk.catalog import SettingsChanged
 from helpdesk.crm import consent, fields, policy, words
 from helpdesk.crm.base_models import CustomField, FieldKind, Segment
+from helpdesk.crm.bought import NOT_BOUGHT
+from helpdesk.crm.keys import spellings
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Order, Organization
 from helpdesk.errors import Invalid, NotFound, Words
 from helpdesk.events import record
@@ -69,7 +71,8 @@ def condition(who: Principal, tree: dict[str, Any]) -> ColumnElement[bool]:
 
 def count(who: Principal, tree: dict[str, Any]) -> int:
     """How many customers that this reader may see answer the question now."""
-    alive = (policy.visible(who), Contact.merged_into_id.is_(None), Contact.erased_at.is_(None))
+    # Written so that SQLite reads the table from end to end: by the index of who is alive it would jump about in it, twice as long.
+    alive = (policy.visible(who), func.coalesce(Contact.merged_into_id, 0) == 0, Contact.erased_at.is_(None))
     return db.session().scalar(select(func.count()).select_from(Contact).where(*alive, condition(who, tree))) or 0
 
 
@@ -139,8 +142,7 @@ def _leaf(asked: Asked, op: str, value: str) -> ColumnElement[bool]:
             return same if op == "is" else or_(not_(same), sql.is_(None))
         case "contains":
             text = value.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-            forms = {text, text.lower(), text.upper(), text.capitalize()}
-            return or_(*(sql.ilike(f"%{form}%", escape="\\") for form in sorted(forms)))
+            return or_(*(sql.ilike(f"%{form}%", escape="\\") for form in spellings(text)))
         case "empty":
             return or_(sql.is_(None), sql == "")
         case "filled":
@@ -192,8 +194,8 @@ def _reached(kind: IdentityKind) -> Callable[[], Any]:
 def _orders(what: Callable[[], Any]) -> Callable[[], Any]:
     def found() -> Any:
         owner = aliased(Contact)
-        kept = select(what()).select_from(Order).join(owner, owner.id == Order.contact_id).where(_theirs(owner), Order.status != "returned")
-        return kept.correlate(Contact).scalar_subquery()
+        kept = select(what()).select_from(Order).join(owner, owner.id == Order.contact_id)
+        return kept.where(_theirs(owner), Order.status.not_in(NOT_BOUGHT)).correlate(Contact).scalar_subquery()
 
     return found
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Select, except_, extract, func, intersect, select
 
 from helpdesk import clock, db
+from helpdesk.crm.bought import NOT_BOUGHT
 from helpdesk.crm.figures import Figure, share
 from helpdesk.crm.models import Contact, Order, Rating
 from helpdesk.crm.retention import Cohort, Model
@@ -22,7 +23,6 @@ from helpdesk.crm.worth_models import CustomerValue, Return, ValueRun
 YEAR = timedelta(days=365)
 #: Cohorts older than this are left out of the table.
 MONTHS = 13
-NOT_BOUGHT = ("returned", "cancelled", "open")
 #: A customer has left who bought in the year before the last and not since. Why: what they complained of last, no longer than this before
 #: that year.
 COMPLAINED = timedelta(days=180)

@@ -20,6 +20,7 @@ from helpdesk import clock, db, web
 from helpdesk.crm import (
     addresses,
     beside,
+    bought,
     contacts,
     duplicates,
     editing,
@@ -33,6 +34,7 @@ from helpdesk.crm import (
     policy,
     promises,
     queries,
+    reasons,
     words,
 )
 from helpdesk.crm.base_models import CompetitorOffer, FieldChange
@@ -160,22 +162,23 @@ def whole_of(contact: Contact) -> dict[str, Any]:
     narrowed = forms.narrowed()
     entries = queries.timeline(ids, narrowed, cursor=request.args.get("cursor"))
     steps, whose = queries.next_steps(ids), queries.of_contacts(ids)
-    ways = queries.channels_and_colleagues(whose)
+    made_of = queries.contents(whose)
     return {
         "contact": contact,
         "identities": queries.identities(ids),
         "narrowed": narrowed,
         "kept": forms.kept(),
-        "ways": [(way, words.WAYS.get(way, way)) for way in ways[0]],
-        "said_by": sorted(queries.names(ways[1]).items(), key=lambda one: one[1]),
-        "counts": queries.kinds(whose),
+        "ways": [(way, words.WAYS.get(way, way)) for way in made_of.channels],
+        "said_by": sorted(queries.names(made_of.colleagues).items(), key=lambda one: one[1]),
+        "counts": made_of.counts,
         "entries": entries,
         "steps": steps,
         "names": queries.names({entry.user_id for entry in [*entries.rows, *steps] if entry.user_id}),
         "numbers": beside.ticket_numbers(who, {entry.ticket_id for entry in entries.rows if entry.ticket_id}),
         "mood": queries.mood(contact, ids),
-        "worth": queries.worth(ids) if policy.may_see_value(who) else None,
-        "orders": queries.orders(ids),
+        "bought": bought.of(ids) if policy.may_see_value(who) else None,
+        "orders": bought.orders(ids),
+        "why": reasons.said,
         "offers": offers.of(ids),
         "others": organizations.colleagues_of(who, contact),
         "parts": beside.parts(who, ids),

@@ -98,7 +98,7 @@ WHY = {"unknown": _("nobody has this address"), "several": _("several people hav
 DROPPED = {"spam": _("spam"), "mistake": _("a wrong number"), "private": _("private")}
 LANGUAGE = {"en": _("English"), "ru": _("Russian")}
 ORGANIZATION = {"client": _("Client"), "partner": _("Partner"), "supplier": _("Supplier"), "competitor": _("Competitor")}
-ORDER = {"paid": _("Paid"), "shipped": _("Shipped"), "returned": _("Returned"), "open": _("Open")}
+ORDER = {"paid": _("Paid"), "shipped": _("Shipped"), "returned": _("Returned"), "open": _("Open"), "cancelled": _("Cancelled")}
 #: The formulas behind derived figures, by their stable names, in symbols that need no language.
 FORMULAS = {"satisfaction.score": f"(Σ wᵢ·sᵢ + {PRIOR_WEIGHT}·μ) ÷ (Σ wᵢ + {PRIOR_WEIGHT})"}
 

@@ -14,6 +14,8 @@ from helpdesk.demo.history import DAYS, TEXTS
 from helpdesk.demo.words import Texts
 from helpdesk.preferences import prefer
 
+#: Days between two purchases of a customer of each tier, on average; everybody else's are farther apart.
+_GAP = {"vip": 40, "gold": 60, "silver": 85}
 #: Share of a price that stays with the company.
 MARGIN = 0.34
 
@@ -28,10 +30,7 @@ def remember(made: Company, rng: random.Random) -> tuple[int, int]:
         contact = session.get_one(Contact, contact_id)
         texts = TEXTS[person.language]
         known_days = (now - contact.acquired_at).days if contact.acquired_at else 60
-        eager = {"vip": 9, "gold": 6, "silver": 4}.get(contact.tier, 2)
-        moments = sorted(
-            now - timedelta(days=rng.uniform(0, min(known_days, 720))) for _number in range(rng.randint(0, 2) + rng.randint(1, eager))
-        )
+        moments = _moments(now - timedelta(days=min(known_days, 720)), now, _GAP.get(contact.tier, 120), rng)
         total = 0
         for moment in moments:
             total += _order(contact, texts, moment, 20000 + orders, rng)
@@ -43,6 +42,18 @@ def remember(made: Company, rng: random.Random) -> tuple[int, int]:
         session.flush()
         profile.refresh(contact)
     return orders, calls
+
+
+def _moments(first: datetime, now: datetime, gap: float, rng: random.Random) -> list[datetime]:
+    """When somebody bought: each in a rhythm of their own, and after any purchase they may stay away, some people sooner than others."""
+    days, leaves = gap * rng.uniform(0.5, 2.0), rng.betavariate(0.6, 2.0)
+    found, at = [], first + timedelta(days=rng.uniform(0, 0.6) * (now - first).days)
+    while at < now:
+        found.append(at)
+        if rng.random() < leaves:
+            break
+        at += timedelta(days=1 + rng.expovariate(1 / days))
+    return found
 
 
 def _order(contact: Contact, texts: Texts, at: datetime, number: int, rng: random.Random) -> int:

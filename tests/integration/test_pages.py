@@ -31,7 +31,7 @@ DRAWN_ELSEWHERE = re.compile(
     r"|agents/(held|_assigned|_scheduled|_?dry_run[._])"
     r"|kb/(_diff|_helped|_preview|_suggest|topic\.|import\.|_import_progress)"
     r"|admin/(link|discard_job|mail_arrival\.|remove_mail_account|_reordering_state)"
-    r"|tickets/answers\.|crm/(((edit_)?organization(_history|_people)?|import|segment|merge|reason)\.|_settle|_import_(progress|orders)|_changes)"
+    r"|tickets/answers\.|crm/(((edit_)?organization(_history|_people)?|import|segment|merge|reason)\.|_settle|_import_(progress|orders)|_changes|_orders)"
     r"|admin/customer_field)"
 )
 MOST_PAGES = 300

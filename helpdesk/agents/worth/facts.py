@@ -16,6 +16,7 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.engine import Connection
 
 from helpdesk.crm import consent
+from helpdesk.crm.bought import NOT_BOUGHT
 from helpdesk.crm.models import Contact, Interaction, Order, Rating
 from helpdesk.crm.satisfaction import Question
 from helpdesk.crm.satisfaction import Rating as Given
@@ -23,8 +24,6 @@ from helpdesk.crm.value import PaidOrder
 from helpdesk.crm.worth_models import Payment, Return
 from helpdesk.tickets.models import UNSOLVED, Ticket
 
-#: Orders that never became purchases.
-NOT_BOUGHT = ("returned", "cancelled", "open")
 CHUNK = 5000
 LATELY = timedelta(days=90)
 

@@ -103,7 +103,7 @@ def _restless(c: Mapping[str, Any], row: int, signals: Mapping[str, float], as_o
         "waiting": signals.get("open_tickets", 0.0) if signals.get("open_tickets", 0.0) >= 3 else 0.0,
         "promises": float(c["broken"][row]),
     }
-    return {name: round(value, 2) for name, value in found.items() if value > 0}
+    return {name: value for name, value in found.items() if value > 0}
 
 
 def contacts(c: Mapping[str, Any]) -> None:

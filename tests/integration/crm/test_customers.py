@@ -141,7 +141,7 @@ def test_the_page_says_who_how_they_feel_and_why(desk: TestDesk, stopped: clock.
     for words in (
         "Carol Jones", "carol@customer.example does not arrive", "550 unknown user", "Harbour Books", "Олег Тарасенко", "Director",
         f"#{ticket.number} The lid is broken", "2 of 5", "Too slow", "(Σ wᵢ·sᵢ + 5·μ) ÷ (Σ wᵢ + 5)",
-        "(25 + 5 · 25) ÷ (1 + 5) = 25", "From 1 rating",
+        "( 25 + 5 · 25 ) ÷ ( 1 + 5 ) = 25", "From 1 rating",
     ):  # fmt: skip
         assert words in page, words
 
