@@ -154,11 +154,13 @@ class Allowance:
 
     def __init__(self, share: float, saved: float, longest: float) -> None:
         self.share, self.saved, self.longest = share, saved, longest
-        self._left, self._at = saved, time.monotonic()
+        self._left = saved
+        self._at: float | None = None
 
     def spend(self, begun: float, done: float) -> float:
         """Take what a round from `begun` to `done` (monotonic seconds) used, and return for how many seconds to rest after it."""
-        self._left = min(self.saved, self._left + (done - self._at) * self.share) - (done - begun)
+        since = begun if self._at is None else self._at
+        self._left = min(self.saved, self._left + (done - since) * self.share) - (done - begun)
         self._at = done
         self._left = max(self._left, -self.longest * self.share)
         return max(0.0, -self._left / self.share)

@@ -134,3 +134,42 @@ def test_a_forked_process_counts_its_pushes_under_a_name_of_its_own() -> None:
     name = os.read(reads, 100).decode()
     os.close(reads), os.close(writes)
     assert name and name != live._source
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_what_nobody_watches_is_not_drawn_but_who_comes_back_learns_that_something_was_missed(desk: TestDesk) -> None:
+    company, drawn = desk.people, []
+    room = f"queue:{company.support}"
+
+    def draw() -> dict[str, Any]:
+        drawn.append(room)
+        return {"html": "a row"}
+
+    alice = screen(desk, company.alice)
+    assert watches(alice, room)
+    live.show(room, "row", draw)
+    (first,) = heard(alice, "row")
+    alice.emit("unwatch", {"room": room}, callback=True)
+    live.show(room, "row", draw)
+    assert drawn == [room]
+    assert watches(alice, room)
+    live.show(room, "row", draw)
+    (third,) = heard(alice, "row")
+    assert third["rev"] == first["rev"] + 2 and third["html"] == "a row"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_beside_other_processes_everything_is_drawn_because_somebody_may_watch_there(
+    desk: TestDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not live.watched("queue:1")
+    monkeypatch.setattr(live, "_alone", False)
+    assert live.watched("queue:1")
+
+
+def test_drawing_rests_once_its_share_of_the_time_and_what_it_saved_are_used_up() -> None:
+    allowance = live.Allowance(share=0.25, saved=0.2, longest=0.4)
+    assert allowance.spend(10.0, 10.1) == 0  # taken from what was saved
+    assert allowance.spend(10.1, 10.3) == pytest.approx(0.2)  # 0.05 s too much, earned again in 0.2 s
+    assert allowance.spend(10.5, 11.0) == 0.4  # however long a round took, the next begins in time
+    assert allowance.spend(99.0, 99.1) == 0  # a quiet while saves again
