@@ -20,7 +20,7 @@ from helpdesk.tickets.models import Queue, Ticket
 from tests import people
 from tests.desks import TestDesk
 from tests.forms import Browser
-from tests.integration.agents.desk_work import owner
+from tests.integration.agents.desk_work import owner, talks
 
 
 def looks(queue: int | None = None, **how: bool) -> floor.Floor:
@@ -245,6 +245,20 @@ def test_nothing_picked_or_nonsense_moves_nothing(desk: TestDesk, form: dict[str
     answer = Browser(desk, desk.people.dana).send("/floor/assignments", to=str(desk.people.alice), **form)
     assert answer.status_code in (404, 422)
     assert Browser(desk, desk.people.dana).send("/floor/assignments", work="1001:1").status_code == 422
+
+
+def test_both_budgets_stand_there_and_a_chat_says_what_it_is_and_cannot_be_picked(desk: TestDesk) -> None:
+    company = desk.people
+    people.arrives(company.alice)
+    ticket = people.writes(company.carol, inbox=company.mail)
+    desk.work()
+    chat = talks(desk, company.oleg, "chat")
+    waits = talks(desk, company.oleg, "phone", "Ring me")
+    page = Browser(desk, company.dana).open("/floor").text
+    assert 'Tickets <span class="mono">1/6</span>' in page and 'Chats and calls <span class="mono">1/3</span>' in page
+    assert f"#{chat.number}" in page and "· a chat, being offered" in page and "· a call, " in page
+    picks = re.findall(r'name="work" value="(\d+):', page)
+    assert str(ticket.number) in picks and str(chat.number) not in picks and str(waits.number) not in picks
 
 
 # --- presence --------------------------------------------------------------------------------------------------------------
