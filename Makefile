@@ -26,7 +26,7 @@ test: packages $(VENV)/.installed-dev assets
 	@failed=0; \
 	$(BIN)/ruff check . || failed=1; \
 	$(BIN)/mypy || failed=1; \
-	$(BIN)/pytest -m "not soak" -n $(WORKERS) --dist loadfile $(ARGS) || failed=1; \
+	$(BIN)/pytest -m "not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS) || failed=1; \
 	exit $$failed
 
 # What a minute can tell: rules and formulas, and a ticket's life on SQLite.
