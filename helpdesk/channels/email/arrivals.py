@@ -11,10 +11,10 @@ import hashlib
 import re
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from helpdesk import clock, db, files
@@ -142,9 +142,9 @@ def enter(
         "peer": peer[:45], "helo": helo[:255],
         "state": ArrivalState.STORED, "copies": 0, "author": "", "subject": "", "why": "",
     }  # fmt: skip
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    entering, connection = _ENTERING[session.get_bind().dialect.name], session.connection()
     for conflicting in (False, True):
-        made = session.scalar(dialect.insert(Arrival).values(**row, conflicting=conflicting).on_conflict_do_nothing().returning(Arrival.id))
+        made = connection.scalar(entering, {**row, "conflicting": conflicting})
         if made is not None:
             if not silent:  # the importer understands history itself, in its own time
                 # A signature or an envelope that we check ourselves waits for DNS: not where others wait behind it.
@@ -159,6 +159,15 @@ def enter(
             )
             return known, False
     raise Conflict  # unreachable unless a row vanished between two statements: the sender tries again
+
+
+def _entering(dialect: Any) -> Any:
+    """Made once: every mail is entered."""
+    table = cast(Table, Arrival.__table__)
+    return dialect.insert(table).on_conflict_do_nothing().returning(table.c.id)
+
+
+_ENTERING = {"sqlite": _entering(sqlite), "postgresql": _entering(postgresql)}
 
 
 def find(box: str, sha256: str) -> Arrival | None:

@@ -5,7 +5,7 @@ It covers what nobody asked for, receipts and surveys. Answers of people and lin
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from helpdesk import clock, db, links, web
 from helpdesk.channels.email.models import OutgoingKind
@@ -41,7 +41,12 @@ def refuse(address: str, *, refused: bool = True) -> None:
 
 def refused(address: str) -> bool:
     """Whether this address asked for no automatic mail."""
-    asked = select(Identity.id).where(
-        Identity.kind == IdentityKind.EMAIL, Identity.value_norm == address.lower(), Identity.refuses_since.is_not(None)
-    )
-    return db.session().scalar(asked.limit(1)) is not None
+    return db.session().scalar(_REFUSED, {"address": address.lower()}) is not None
+
+
+#: Made once: every receipt and every survey asks.
+_REFUSED = (
+    select(Identity.id)
+    .where(Identity.kind == IdentityKind.EMAIL, Identity.value_norm == bindparam("address"), Identity.refuses_since.is_not(None))
+    .limit(1)
+)
