@@ -22,7 +22,7 @@ from helpdesk.tickets import linking, surveys, thread
 from helpdesk.tickets.models import Status, Survey, Ticket
 from helpdesk.tickets.topics import editing
 from helpdesk.tickets.topics.editing import FieldShape, TopicShape
-from tests import axe, people
+from tests import axe, people, walking
 from tests.running import RunningDesk
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -169,59 +169,9 @@ def test_each_page_can_be_read_and_its_forms_be_sent_without_scripts(opened: Any
     assert not faults, "\n".join(faults)
 
 
-#: How many places of the page the keyboard should reach.
-WALK = """() => {
-  const seen = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter((one) =>
-    !one.disabled && one.type !== 'hidden' && one.tabIndex >= 0 && one.checkVisibility({ visibilityProperty: true })
-    && !one.closest('details:not([open]) > :not(summary)'));
-  // of radio buttons with one name the keyboard stops at one
-  const groups = new Set();
-  return seen.filter((one) => {
-    if (one.type !== 'radio') return true;
-    const fresh = !groups.has(one.name);
-    groups.add(one.name);
-    return fresh;
-  }).length;
-}"""
-#: Where the keyboard stands now: on a place not seen before and whether it shows that, or where it was already.
-STOP = """() => {
-  const one = document.activeElement;
-  if (!one || one === document.body) return 'nothing';
-  const last = document.querySelector('[data-walked="last"]');
-  if (one === last) return 'within';  // a field of a time has places of its own
-  if (one.dataset.walked) return 'again';
-  if (last) last.dataset.walked = 'before';
-  one.dataset.walked = 'last';
-  const style = getComputedStyle(one);
-  const around = one.matches('input, select, textarea') ? style : null;
-  const marked = style.outlineStyle !== 'none' || style.boxShadow !== 'none'
-    || (one.nextElementSibling && getComputedStyle(one.nextElementSibling).outlineStyle !== 'none')
-    || (one.parentElement && getComputedStyle(one.parentElement).outlineStyle !== 'none');
-  return marked ? 'marked' : one.outerHTML.slice(0, 120);
-}"""
-
-
 @pytest.mark.parametrize(("language", "width", "theme"), [("en-US", 1280, "light"), ("ru-RU", 390, "dark")])
 def test_each_page_is_walked_by_keyboard_and_pleases_axe(opened: Any, language: str, width: int, theme: str) -> None:
     faults: list[str] = []
     for endpoint, page in opened(language, width=width, theme=theme):
-        page.wait_for_function("() => performance.getEntriesByName('app-ready').length > 0")
-        faults += [f"{endpoint}: {violation}" for violation in axe.violations(page)]
-        if (wide := page.evaluate("() => document.documentElement.scrollWidth - innerWidth")) > 1:
-            faults.append(f"{endpoint}: {wide} px wider than the screen")
-        stops = page.evaluate(WALK)
-        page.evaluate("() => document.activeElement?.blur()")
-        walked = 0
-        for _ in range(2 * stops + 20):
-            page.keyboard.press("Tab")
-            stop = page.evaluate(STOP)
-            if stop == "again":
-                break
-            if stop in ("nothing", "within"):  # between the page's end and its beginning
-                continue
-            walked += 1
-            if stop != "marked":
-                faults.append(f"{endpoint}: the focus is not seen on {stop}")
-        if walked < stops:
-            faults.append(f"{endpoint}: the keyboard reaches {walked} of {stops} places")
+        faults += [f"{endpoint}: {fault}" for fault in walking.faults(page)]
     assert not faults, "\n".join(faults)
