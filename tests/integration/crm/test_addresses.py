@@ -7,7 +7,8 @@ from html import unescape
 import pytest
 
 from helpdesk import db
-from helpdesk.crm import contacts
+from helpdesk.actor import Actor
+from helpdesk.crm import contacts, identities, queries
 from helpdesk.crm.base_models import FieldChange
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.events import Event
@@ -146,3 +147,24 @@ def test_nobody_touches_addresses_through_another_customer_or_of_another_team(de
     page = adds(browser, carol, "email", "oleg@klient.example")
     assert "It belongs to a customer of another team." in page and "Тарасенко" not in page
     assert held(oleg) == [("email", "oleg@klient.example", False)]
+
+
+def test_one_person_with_twelve_addresses_is_reached_by_each_and_merged_with_nobody(desk: TestDesk) -> None:
+    alice = Actor("user", desk.people.alice)
+    mails = [f"carol.{number}@work{number}.example" for number in range(8)]
+    phones = [f"+44 20 7946 00{number:02}" for number in range(3)]
+    with db.transaction() as session:
+        carol = session.get_one(Contact, desk.people.carol)
+        for kind, typed in [*(("email", mail) for mail in mails), *(("phone", phone) for phone in phones)]:
+            identities.add(carol, identities.read(kind, typed), by=alice)
+        before = session.query(Contact).count()
+    with db.transaction() as session:
+        assert {contacts.by_email(mail, by=alice).id for mail in [*mails, "carol@customer.example"]} == {desk.people.carol}
+        assert session.query(Contact).count() == before and session.query(Identity).filter_by(contact_id=desk.people.carol).count() == 12
+    browser = Browser(desk, desk.people.alice)
+    page = browser.open(f"/customers/{desk.people.carol}").text
+    assert all(mail in page for mail in mails) and page.count('id="address-') == 12
+    for sought in (mails[5], phones[2], "carol.7"):
+        assert "Carol Jones" in browser.open("/customers", query_string={"q": sought}).text
+    with db.read():
+        assert queries.addresses([desk.people.carol])[desk.people.carol][0] == "carol@customer.example"
