@@ -78,11 +78,21 @@ def for_item(head: ranking.ItemHead) -> Seen:
         asked = [(int(skill), level) for skill, level in head.requirements.items()]
         for number, (skill, level) in enumerate(asked):
             values |= {f"skill{number}": skill, f"level{number}": level}
-        values["alone"] = [held for held, beside in interrupts.in_force().items() if head.channel not in beside]
-        rows = _fetch(_able(head.channel, len(asked), head.by_proficiency), values)
+        table = interrupts.in_force()
+        rows = _fetch(_able(head.channel, len(asked), head.by_proficiency, False), values)
+        if len(rows) == ONE_BY_ONE and _roomy(rows[-1], head.channel) and ranking.best_agent(head, _seen(rows).states, table).agent is None:
+            values["alone"] = [held for held, beside in table.items() if head.channel not in beside]
+            rows = _fetch(_able(head.channel, len(asked), head.by_proficiency, True), values)
     if head.held_for is not None and all(row.user_id != head.held_for for row in rows):
         rows = [*rows, *_fetch(_ONE, {"agent": head.held_for})]
     return _seen(rows)
+
+
+def _roomy(row: Row[Any], channel: str) -> bool:
+    """Whether an agent has any room for this kind of work: behind somebody who has none stands nobody who has."""
+    return bool(
+        row.state == PresenceState.AVAILABLE and (row.load < row.capacity if channel == TICKET else row.live_load < row.live_capacity)
+    )
 
 
 def agent(user_id: int) -> Seen | None:
@@ -234,10 +244,11 @@ def _people(*conditions: Any) -> Any:
 
 
 @lru_cache
-def _able(channel: str, skills: int, by_proficiency: bool) -> Any:
+def _able(channel: str, skills: int, by_proficiency: bool, exactly: bool) -> Any:
     """The best of those who could take the item, sorted out by the database; all of them when proficiency decides.
 
-    First those whom no rule keeps from it, in the ranking's order; behind them those who did not refuse it, who keep refusals standing.
+    First come, in the ranking's order, those who are here, have any room and did not refuse: whoever the ranking takes of them is the best.
+    Where it takes none of so many, `exactly` looks again by every rule, and puts those who keep refusals standing before who refused.
     """
     profile = AgentProfile
     load, capacity = (profile.load, profile.capacity) if channel == TICKET else (profile.live_load, profile.live_capacity)
@@ -258,15 +269,22 @@ def _able(channel: str, skills: int, by_proficiency: bool) -> Any:
         Exclusion.item_id == bindparam("item", type_=_INT), Exclusion.user_id == profile.user_id,
         Exclusion.until > bindparam("now", type_=_TIME),
     )  # fmt: skip
+    free = [Presence.state == PresenceState.AVAILABLE, load < capacity, ~out]
+    if exactly:
+        free += _by_every_rule(channel, load, capacity)
+    able = _people(*conditions).order_by(~and_(*free), out)
+    able = able.order_by(load * literal(1.0) / func.nullif(capacity, 0), Presence.idle_since, profile.user_id)
+    return able if by_proficiency else able.limit(ONE_BY_ONE)
+
+
+def _by_every_rule(channel: str, load: Any, capacity: Any) -> list[Any]:
+    """What costs more to look at: an agent's own weight of the channel, their limit of it, and what they have in hand."""
+    profile, busy, same = AgentProfile, aliased(WorkItem, name="busy"), aliased(WorkItem, name="same")
     room = load + func.coalesce(profile.weights[channel].as_integer(), bindparam("weight", type_=_INT)) <= capacity
-    busy, same = aliased(WorkItem, name="busy"), aliased(WorkItem, name="same")
     alone = exists().where(*_weighing(busy), busy.user_id == profile.user_id, busy.channel.in_(bindparam("alone", expanding=True)))
     cap = profile.channel_caps[channel].as_integer()
     of_it = select(func.count()).where(*_weighing(same), same.user_id == profile.user_id, same.channel == literal(channel))
-    below = or_(cap.is_(None), of_it.correlate(profile).scalar_subquery() < cap)
-    able = _people(*conditions).order_by(~and_(Presence.state == PresenceState.AVAILABLE, room, ~out, ~alone, below), out)
-    able = able.order_by(load * literal(1.0) / func.nullif(capacity, 0), Presence.idle_since, profile.user_id)
-    return able if by_proficiency else able.limit(ONE_BY_ONE)
+    return [room, ~alone, or_(cap.is_(None), of_it.correlate(profile).scalar_subquery() < cap)]
 
 
 def _heads() -> Any:

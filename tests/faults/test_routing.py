@@ -55,10 +55,12 @@ def waits(app: Desk, company: people.Company, items: int, agents: int) -> list[i
     with db.transaction() as session:
         queue = session.get_one(Queue, company.support)
         queue.acceptance, queue.offer_s, queue.hold_s = "offer", 600, 0
-    for number in range(items):
-        people.writes(company.carol, inbox=company.mail, subject=f"Request {number}")
+    for begin in range(0, items, 100):
+        with db.transaction():
+            for number in range(begin, min(begin + 100, items)):
+                people.writes(company.carol, inbox=company.mail, subject=f"Request {number}")
     with app.app_context():
-        worker.work_off()
+        worker.work_off(lanes=("hot",), patience_s=300)
     with db.transaction() as session:
         users = [people.person(f"Agent {number}", Role.AGENT, email=f"n{number}@example.com").id for number in range(agents)]
         session.flush()
