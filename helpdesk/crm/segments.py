@@ -142,7 +142,8 @@ def _leaf(asked: Asked, op: str, value: str) -> ColumnElement[bool]:
             return same if op == "is" else or_(not_(same), sql.is_(None))
         case "contains":
             text = value.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-            return or_(*(sql.ilike(f"%{form}%", escape="\\") for form in spellings(text)))
+            # Not ILIKE: PostgreSQL takes that for as cheap as an equality and asks it of every row before the others have narrowed them.
+            return or_(*(func.lower(sql).like(func.lower(f"%{form}%"), escape="\\") for form in spellings(text)))
         case "empty":
             return or_(sql.is_(None), sql == "")
         case "filled":
