@@ -39,10 +39,10 @@ class TestDesk:
     settings: Settings
     people: people.Company
 
-    def work(self) -> int:
+    def work(self, *, patience_s: float = 30.0) -> int:
         """Run every delivery that is due."""
         with self.app.app_context():
-            return worker.work_off()
+            return worker.work_off(patience_s=patience_s)
 
     def client(self, user: int | None = None) -> FlaskClient:
         """A browser; signed in as `user` if given."""

@@ -76,9 +76,9 @@ class House:
     def people(self) -> people.Company:
         return self.desk.people
 
-    def work(self) -> None:
+    def work(self, *, patience_s: float = 30.0) -> None:
         with self.desk.app.app_context():
-            worker.work_off()
+            worker.work_off(patience_s=patience_s)
 
 
 #: Endpoint → its address. Settings are looked at by Ada, everything else by Dana.

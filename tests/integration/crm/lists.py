@@ -12,6 +12,9 @@ from helpdesk.crm.base_models import Import, ImportRow
 from helpdesk.crm.exchange import importing
 from tests.desks import TestDesk
 
+#: A hundred thousand rows take their time.
+PATIENCE_S = 3000.0
+
 
 def takes_in(
     desk: TestDesk,
@@ -29,14 +32,14 @@ def takes_in(
         run = importing.accept(name, io.BytesIO(raw), limit=2**26, by=by, subject=subject)
         importing.configure(run, mapping=run.mapping, mode=mode, match_on=match_on or run.match_on)
         importing.start(run, by=by, dry=dry)
-    desk.work()
+    desk.work(patience_s=PATIENCE_S)
     return run.id
 
 
 def takes_back(desk: TestDesk, run_id: int) -> Import:
     with db.transaction() as session:
         importing.undo(session.get_one(Import, run_id), by=SYSTEM)
-    desk.work()
+    desk.work(patience_s=PATIENCE_S)
     return run_of(run_id)
 
 
