@@ -28,7 +28,7 @@ from helpdesk.setup import first_records
 from tests import people
 from tests.servers import free_port
 
-START_S = 30.0
+START_S = 90.0
 STOP_S = 8.0
 
 

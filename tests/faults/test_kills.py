@@ -26,7 +26,7 @@ from tests.imap import ImapServer, running
 from tests.running import RunningDesk
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 90
+PATIENCE_S = 300
 
 
 def letter(number: int) -> EmailMessage:

@@ -22,8 +22,8 @@ def test_every_broken_mail_meets_a_fate(desk: TestDesk, count: int) -> None:
         )
         stored += new
         if stored % 50 == 0:
-            desk.work()
-    desk.work()
+            desk.work(patience_s=300)
+    desk.work(patience_s=300)
     fates = Counter(row.state for row in arrivals())
     assert sum(fates.values()) == stored and not fates[ArrivalState.STORED]
     assert all(
