@@ -61,6 +61,8 @@ class Stage:
         if request.method != "GET":
             self.heard.append((request.method, "/" + path, request.form.to_dict()))
             return ("", 503) if self.refused else self.pages.get(f"{request.method} /{path}", "")
+        if path == "favicon.ico":  # asked for by itself, for pages that name no icon
+            return ("", 204)
         if path == "find":
             return [{"name": f"Ticket about {request.args['q']}", "kind": "ticket", "url": "/inbox/7"}]
         return self.pages.get("/" + path, ("nothing here", 404))

@@ -62,7 +62,7 @@ def test_work_is_pushed_and_pulled_while_the_agent_watches(desk: RunningDesk, pe
     dana.click("button[formaction='/floor/assignments']")
     alice.wait_for_selector("#list .sj:has-text('Pushed by hand')", timeout=8000)
 
-    dana.wait_for_selector("#floor tr:has-text('Alice') summary:has-text('1 ticket')", timeout=8000)
+    dana.wait_for_selector("#floor tr:has-text('Alice') summary:has-text('tickets: 1')", timeout=8000)
     dana.click("#floor tr:has-text('Alice') summary")
     dana.check("#floor tr:has-text('Alice') .picks input")
     people.writes(company.carol, inbox=company.mail, subject="Comes meanwhile")
