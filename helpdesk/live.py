@@ -258,6 +258,7 @@ def start(
     global _artist, _who, _again, _alone
     _who, _again, _alone = who, again, message_queue is None
     origins = app.config["HELPDESK"].base_url
+    socketio.server_options.clear()  # else the broker of an application made before in this process would stay
     socketio.init_app(
         app,
         async_mode=async_mode,
