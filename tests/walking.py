@@ -38,13 +38,13 @@ STOP = """() => {
 }"""
 
 
-def faults(page: Any) -> list[str]:
+def faults(page: Any, *, keyboard: bool = True) -> list[str]:
     """What axe finds, what is wider than the screen, and where the keyboard does not come or cannot be seen; one line each."""
     page.wait_for_function("() => performance.getEntriesByName('app-ready').length > 0")
     found = axe.violations(page)
     if (wide := page.evaluate("() => document.documentElement.scrollWidth - innerWidth")) > 1:
         found.append(f"{wide} px wider than the screen")
-    return found + _walk(page)
+    return found + (_walk(page) if keyboard else [])
 
 
 def _walk(page: Any) -> list[str]:

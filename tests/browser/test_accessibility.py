@@ -1,5 +1,5 @@
 """Every page of the house for everybody: no axe violation, nothing wider than the screen, no script error; both themes, languages and
-widths. The customers' pages have a test of their own.
+widths. The portal's pages and those about customers have tests of their own.
 """
 
 from __future__ import annotations
@@ -72,23 +72,6 @@ def pages(desk: RunningDesk) -> list[tuple[int | None, str]]:
         (company.alice, "/notifications"),
         (company.alice, "/me"),
         (company.alice, f"/tickets/{ticket.number}/why"),
-        (company.alice, "/customers"),
-        (company.alice, f"/customers/{company.carol}"),
-        (company.alice, f"/customers/{company.carol}/edit"),
-        (company.alice, f"/customers/{company.carol}/merge/{company.oleg}"),
-        (company.alice, f"/customers/{company.carol}/history"),
-        (company.alice, "/customers/duplicates"),
-        (company.alice, "/customers/unknown"),
-        (company.dana, "/customers/merges"),
-        (company.ada, f"/customers/{company.carol}/privacy"),
-        (company.dana, f"/customers/{company.carol}/erasure"),
-        (company.ada, "/admin/retention"),
-        (company.dana, "/customers/imports"),
-        (company.dana, "/customers/handover"),
-        (company.alice, "/promises"),
-        (company.alice, "/segments"),
-        (company.alice, "/segments/new"),
-        (company.ada, "/admin/customers"),
         (company.dana, "/wallboard"),
         (company.dana, "/floor"),
         (company.dana, f"/floor?queue={company.support}"),
@@ -112,6 +95,7 @@ def pages(desk: RunningDesk) -> list[tuple[int | None, str]]:
         (company.ada, "/admin/skills"),
         (company.ada, "/admin/inboxes"),
         (company.ada, "/admin/preferences"),
+        (company.ada, "/admin/interrupts"),
         (company.ada, "/admin/portal/topics"),
         (company.ada, "/admin/portal/topics/new"),
         (company.ada, "/admin/portal/notices/new"),

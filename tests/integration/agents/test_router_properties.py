@@ -35,7 +35,7 @@ from helpdesk.tickets.models import Channel, Message, MessageKind, Priority, Que
 from tests import people
 from tests.desks import TestDesk
 
-MANY = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CHANNELS = ("ticket", "chat", "phone")
 USUAL: dict[str, set[str]] = {"phone": set(), "chat": {"chat"}, "ticket": {"ticket", "chat", "phone"}}
 
