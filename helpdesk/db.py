@@ -21,19 +21,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Enum, Integer, MetaData, create_engine, event, text
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 from sqlalchemy.types import JSON, TypeDecorator
 
+from helpdesk import db_sqlite
 from helpdesk.db_errors import withhold_values
+from helpdesk.db_sqlite import LOCK_PATIENCE_S
 from helpdesk.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 #: 64-bit keys; SQLite autoincrements only its own INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
-LOCK_PATIENCE_S = 30.0
 POOL_PATIENCE_S = 2.0
 
 
@@ -106,6 +106,8 @@ class Unit:
 
 
 _engine: Engine | None = None
+#: The same engine, looking: made when it is first needed.
+_looking: Engine | None = None
 _commits = 0
 _unit: contextvars.ContextVar[Unit | None] = contextvars.ContextVar("unit", default=None)
 _writing = threading.RLock()
@@ -122,11 +124,12 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
             pool_size=5,
             max_overflow=20,
             pool_timeout=POOL_PATIENCE_S,
+            pool_use_lifo=True,  # the connection used last has its pages and statements at hand
             hide_parameters=True,  # an error's text goes to the log, and logs hold ids only
-            connect_args={"timeout": 0, "check_same_thread": False},
+            connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": db_sqlite.STATEMENTS},
         )
-        event.listen(_engine, "connect", _prepare_sqlite)
-        event.listen(_engine, "begin", _begin_sqlite)
+        event.listen(_engine, "connect", db_sqlite.prepare)
+        event.listen(_engine, "begin", db_sqlite.begin)
     else:
         _engine = create_engine(
             url,
@@ -134,6 +137,7 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
             max_overflow=5,
             pool_timeout=POOL_PATIENCE_S,
             pool_pre_ping=True,
+            pool_use_lifo=True,
             hide_parameters=True,
             connect_args={"connect_timeout": 5},
         )
@@ -143,7 +147,10 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
 
 def disconnect() -> None:
     """Close every connection of this process."""
-    global _engine
+    global _engine, _looking
+    if _looking is not None:
+        _looking.dispose()
+        _looking = None
     if _engine is not None:
         _engine.dispose()
         _engine = None
@@ -215,8 +222,7 @@ def read() -> Iterator[Session]:
     if outer is not None:
         yield outer.session
         return
-    options = {"postgresql_readonly": True} if engine().dialect.name == "postgresql" else {"reading": True}
-    with Session(engine().execution_options(**options), expire_on_commit=False, autoflush=False) as opened:
+    with Session(_reading(), expire_on_commit=False, autoflush=False) as opened:
         token = _unit.set(Unit(opened, writes=False))
         try:
             with _failures_told():
@@ -225,6 +231,14 @@ def read() -> Iterator[Session]:
                     raise RuntimeError("something was changed while only reading")
         finally:
             _unit.reset(token)
+
+
+def _reading() -> Engine:
+    global _looking
+    if _looking is None:
+        bound = engine()
+        _looking = db_sqlite.Looking(bound) if bound.dialect.name == "sqlite" else bound.execution_options(postgresql_readonly=True)
+    return _looking
 
 
 @contextmanager
@@ -288,7 +302,6 @@ def compact(tables: Sequence[str]) -> None:
         return
     with _turn(), engine().connect() as connection, _failures_told():
         raw: Any = connection.connection.driver_connection
-        raw.execute("PRAGMA query_only=OFF")
         raw.execute("VACUUM")
         until = time.monotonic() + LOCK_PATIENCE_S
         while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
@@ -336,37 +349,3 @@ def _failures_told() -> Iterator[None]:
             raise RuntimeError("something was changed while only reading") from wrong
         log.error("the database failed: %s", wrong.orig)
         raise Unavailable("the database does not answer or has no room left; nothing of this was saved") from wrong
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late and loses updates
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-16000")
-    cursor.execute("PRAGMA journal_size_limit=67108864")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
-    if reading:
-        connection.exec_driver_sql("BEGIN")
-        return
-    durable = connection.get_execution_options().get("durable", True)
-    if connection.info.get("durable", True) is not durable:
-        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        connection.info["durable"] = durable
-    until = time.monotonic() + LOCK_PATIENCE_S
-    pause = 0.002
-    while True:
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            return
-        except OperationalError as busy:
-            if "locked" not in str(busy.orig) or time.monotonic() > until:
-                raise
-            time.sleep(pause)  # cooperative under gevent, unlike SQLite's busy handler
-            pause = min(pause * 1.5, 0.05)

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from helpdesk import config, db, files
 from helpdesk.actor import SYSTEM
@@ -55,6 +55,27 @@ def test_looking_cannot_write(desk: TestDesk) -> None:
         session.execute(text("INSERT INTO skill (name) VALUES ('Juggling')"))
     with pytest.raises(RuntimeError), db.read(), db.transaction():
         pass
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_sqlite_is_not_told_anew_at_each_turn_whether_it_may_write(desk: TestDesk) -> None:
+    """It would throw away every statement that it has prepared."""
+    skills()
+    told: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        told.append(statement)
+
+    event.listen(db.engine(), "before_cursor_execute", note)
+    try:
+        for number in range(3):
+            with db.transaction() as session:
+                session.add(Skill(name=f"Juggling {number}"))
+            skills()
+    finally:
+        event.remove(db.engine(), "before_cursor_execute", note)
+    assert sum("INSERT" in one for one in told) == sum("SELECT" in one for one in told) == 3
+    assert not any("query_only" in one for one in told)
 
 
 def test_followers_hear_only_of_what_was_kept(desk: TestDesk) -> None:
