@@ -77,7 +77,7 @@ def _sweep() -> None:
 
 
 def _housekeeping() -> None:
-    """Remove what has served its time; ask and remind customers whose turn it is."""
+    """Remove what has served its time; count segments anew; ask and remind customers whose turn it is."""
     from sqlalchemy import delete
 
     from helpdesk import clock, retaining
@@ -85,11 +85,13 @@ def _housekeeping() -> None:
     from helpdesk.agents.worth import nightly
     from helpdesk.auth import OneTimeLink, SignInTry
     from helpdesk.channels.api.models import IdempotencyKey
+    from helpdesk.crm import segment_counts
     from helpdesk.tickets import surveys
     from helpdesk.tickets.models import SavedForm
 
     deliveries.purge()
     retaining.run()
+    segment_counts.refresh()
     now = clock.now()
     with db.transaction():
         surveys.round_of_questions()

@@ -196,7 +196,11 @@ class ImportRow(Base):
 
 
 class Segment(Base):
-    """A saved question over the profiles: a tree of conditions, answered anew each time. `shared` segments are seen by every colleague."""
+    """A saved question over the profiles: a tree of conditions, answered anew each time. `shared` segments are seen by every colleague.
+
+    `counted`: how many customers of the whole desk answered it at `counted_at`, for lists; counting took `count_ms`. Empty: never counted,
+    or not countable any more.
+    """
 
     __tablename__ = "segment"
 
@@ -207,3 +211,6 @@ class Segment(Base):
     shared: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     version: Mapped[int] = mapped_column(default=1)
+    counted: Mapped[int | None]
+    counted_at: Mapped[datetime | None]
+    count_ms: Mapped[int | None]

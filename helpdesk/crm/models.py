@@ -107,6 +107,10 @@ class Contact(Base):
         Index("ix_contact_owner_id", "owner_id"),
         Index("ix_contact_name_key", "name_key"),
         Index("ix_contact_last_at", "last_at", "id", **where("merged_into_id IS NULL AND erased_at IS NULL")),
+        # What segments ask about most, with what they then look at: they are counted in this index alone.
+        Index(
+            "ix_contact_asked", "lifecycle", "language", "last_at", "id", "name", **where("merged_into_id IS NULL AND erased_at IS NULL")
+        ),
         Index("ix_contact_merged_into_id", "merged_into_id", **where("merged_into_id IS NOT NULL")),
     )
 

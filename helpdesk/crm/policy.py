@@ -43,6 +43,12 @@ def visible(who: Principal) -> ColumnElement[bool]:
     return Contact.id.in_(who.contacts) if who.contact_id is not None else false()
 
 
+def sees_everybody(who: Principal) -> bool:
+    """Whether no customer of the desk is hidden from `who`: what was counted over all of them is theirs to know."""
+    allowed = who.scopes is None or bool(who.scopes & {READ_SCOPE, WRITE_SCOPE})
+    return allowed and who.staff and (who.leads or preferences().customers_seen != "team")
+
+
 def may_see_value(who: Principal) -> bool:
     """Whether `who` sees what customers are worth: revenue, margin, lifetime value. Programs see it with their owner's eyes."""
     return _among(who, preferences().value_seen_by)

@@ -8,9 +8,9 @@ from flask import flash, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from helpdesk import db, web
+from helpdesk import clock, db, web
 from helpdesk.catalog import SettingsChanged
-from helpdesk.crm import forms, queries, segments
+from helpdesk.crm import forms, policy, queries, segment_counts, segments
 from helpdesk.crm.base_models import Segment
 from helpdesk.crm.views import bp
 from helpdesk.errors import HelpdeskError, Invalid, NotFound
@@ -21,10 +21,11 @@ MOST_GROUPS, MOST_ROWS = 6, 10
 
 @bp.get("/segments")
 def segment_list() -> str:
-    """Saved segments, each with how many it holds now."""
+    """Saved segments, each with how many it held when that was last counted."""
     who = web.principal()
-    rows = [(one, _count(one.conditions)) for one in segments.listed(who)]
-    return render_template("crm/segments.html", here="customers", rows=rows)
+    return render_template(
+        "crm/segments.html", here="customers", rows=segment_counts.listed(who), whole=policy.sees_everybody(who), now=clock.now()
+    )
 
 
 @bp.get("/segments/new")
@@ -38,7 +39,7 @@ def build_segment() -> Response:
     segment = _named()
     tree = _tree()
     if web.htmx():
-        return make_response(render_template("crm/_segment_count.html", count=_count(_filled(tree)), trouble=_trouble(_filled(tree))))
+        return make_response(render_template("crm/_segment_count.html", **_found(_filled(tree))))
     return _builder(segment, tree)
 
 
@@ -81,7 +82,8 @@ def segment(segment_id: int) -> str:
         here="customers",
         segment=found,
         page=page,
-        count=_count(found.conditions),
+        counted=segment_counts.of(who, found),
+        left_out=segments.left_out(found.conditions),
         may_change=segments.may_change(who, found),
     )
 
@@ -149,6 +151,11 @@ def _count(tree: dict[str, Any]) -> int | None:
         return None
 
 
+def _found(tree: dict[str, Any]) -> dict[str, Any]:
+    """The count with what has to be said about it."""
+    return {"count": _count(tree), "trouble": _trouble(tree), "left_out": segments.left_out(tree)}
+
+
 def _trouble(tree: dict[str, Any]) -> Any:
     try:
         segments.condition(web.principal(), tree)
@@ -168,6 +175,7 @@ def _builder(found: Segment | None, tree: dict[str, Any], wrong: HelpdeskError |
         ops=segments.OPS,
         without=segments.WITHOUT_VALUE,
         count=_count(_filled(tree)),
+        left_out=segments.left_out(_filled(tree)),
         hint=_trouble(_filled(tree)) if request.method == "POST" and wrong is None else "",
         name=request.form.get("name", found.name if found else ""),
         shared=request.form.get("shared") == "1" if request.method == "POST" else found.shared if found else True,

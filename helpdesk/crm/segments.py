@@ -13,18 +13,17 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, Float, String, and_, cast, exists, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Float, String, and_, cast, exists, false, func, not_, null, or_, select, true
 from sqlalchemy.orm import aliased
 
 from helpdesk import clock, db, versions
 from helpdesk.actor import Actor
 from helpdesk.auth import Principal
 from helpdesk.catalog import SettingsChanged
-from helpdesk.crm import consent, fields, policy, words
+from helpdesk.crm import consent, fields, policy, segment_orders, words
 from helpdesk.crm.base_models import CustomField, FieldKind, Segment
-from helpdesk.crm.bought import NOT_BOUGHT
 from helpdesk.crm.keys import spellings
-from helpdesk.crm.models import Contact, Identity, IdentityKind, Order, Organization
+from helpdesk.crm.models import Contact, Identity, IdentityKind, Organization
 from helpdesk.errors import Invalid, NotFound, Words
 from helpdesk.events import record
 
@@ -48,19 +47,22 @@ WITHOUT_VALUE = frozenset(("empty", "filled", "yes", "no"))
 
 @dataclass(frozen=True)
 class Asked:
-    """A field that can be asked about: its words, its kind (a key of OPS), its SQL, its choices, and whether it tells what one is worth."""
+    """A field that can be asked about: its words, its kind (a key of OPS), its SQL, its choices, and whether it tells what one is worth.
+
+    `test`, for what is no column: the condition itself, given the operator and the number or moment.
+    """
 
     words: Words
     kind: str
-    sql: Callable[[], Any]
+    sql: Callable[[], Any] = null
     choices: tuple[tuple[str, Words], ...] = ()
     worth: bool = False
+    test: Callable[[str, Any], ColumnElement[bool]] | None = None
 
 
 def askable(who: Principal) -> dict[str, Asked]:
     """Everything this reader may ask about, by its stable name; the desk's own fields last."""
-    found = {name: asked for name, asked in _FIELDS.items() if not asked.worth or policy.may_see_value(who)}
-    return found | {f"custom.{one.key}": _own(one) for one in fields.defined("contact")}
+    return {name: asked for name, asked in _everything().items() if not asked.worth or policy.may_see_value(who)}
 
 
 def condition(who: Principal, tree: dict[str, Any]) -> ColumnElement[bool]:
@@ -71,9 +73,17 @@ def condition(who: Principal, tree: dict[str, Any]) -> ColumnElement[bool]:
 
 def count(who: Principal, tree: dict[str, Any]) -> int:
     """How many customers that this reader may see answer the question now."""
-    # Written so that SQLite reads the table from end to end: by the index of who is alive it would jump about in it, twice as long.
-    alive = (policy.visible(who), func.coalesce(Contact.merged_into_id, 0) == 0, Contact.erased_at.is_(None))
-    return db.session().scalar(select(func.count()).select_from(Contact).where(*alive, condition(who, tree))) or 0
+    return _counted(tree, policy.visible(who), condition(who, tree))
+
+
+def count_all(tree: dict[str, Any]) -> int:
+    """How many customers of the whole desk answer the question now, whoever asks: for the count that is kept. Raises Invalid."""
+    return _counted(tree, _condition(_everything(), tree, [0], 1))
+
+
+def left_out(tree: dict[str, Any]) -> list[str]:
+    """Currencies that a question about sums cannot count, for want of a rate."""
+    return segment_orders.unrated() if _asks(tree, "bought") else []
 
 
 def save(segment: Segment | None, *, name: str, tree: dict[str, Any], shared: bool, seen: int | None, who: Principal, by: Actor) -> Segment:
@@ -87,7 +97,7 @@ def save(segment: Segment | None, *, name: str, tree: dict[str, Any], shared: bo
         db.session().add(segment)
         db.session().flush()
     else:
-        versions.change(segment, seen, name=name, conditions=tree, shared=shared)
+        versions.change(segment, seen, name=name, conditions=tree, shared=shared, counted=None, counted_at=None, count_ms=None)
     record(SettingsChanged(by, what=f"segment:{segment.id}"))
     return segment
 
@@ -111,6 +121,29 @@ def may_change(who: Principal, segment: Segment) -> bool:
 
 
 # --- below ---------------------------------------------------------------------------------------------------------------
+
+
+def _asks(tree: dict[str, Any], field: str) -> bool:
+    return any(_asks(part, field) for part in tree["of"]) if "of" in tree else tree.get("field") == field
+
+
+def _everything() -> dict[str, Asked]:
+    return _FIELDS | {f"custom.{one.key}": _own(one) for one in fields.defined("contact")}
+
+
+def _counted(tree: dict[str, Any], *which: ColumnElement[bool]) -> int:
+    merged = Contact.merged_into_id
+    # Where no index narrows the question, SQLite is kept from those of who is alive: by them it would jump about in the table, which
+    # takes twice as long as reading it from end to end.
+    alive = merged.is_(None) if _narrows(tree) else func.coalesce(merged, 0) == 0
+    return db.session().scalar(select(func.count()).select_from(Contact).where(alive, Contact.erased_at.is_(None), *which)) or 0
+
+
+def _narrows(tree: dict[str, Any]) -> bool:
+    """Whether everybody who answers stands together in an index: of one stage, or not heard of for so long."""
+    if "of" in tree:
+        return tree.get("match") != "any" and any(_narrows(part) for part in tree["of"])
+    return (tree.get("field"), tree.get("op")) in (("lifecycle", "is"), ("last_at", "within"), ("last_at", "before"))
 
 
 def _condition(known: dict[str, Asked], tree: Any, leaves: list[int], depth: int) -> ColumnElement[bool]:
@@ -142,6 +175,8 @@ def _leaf(asked: Asked, op: str, value: str) -> ColumnElement[bool]:
             return same if op == "is" else or_(not_(same), sql.is_(None))
         case "contains":
             text = value.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+            if db.engine().dialect.name == "sqlite":  # whose LIKE knows no case as it is
+                return or_(*(sql.like(f"%{form}%", escape="\\") for form in spellings(text)))
             # Not ILIKE: PostgreSQL takes that for as cheap as an equality and asks it of every row before the others have narrowed them.
             return or_(*(func.lower(sql).like(func.lower(f"%{form}%"), escape="\\") for form in spellings(text)))
         case "empty":
@@ -150,9 +185,13 @@ def _leaf(asked: Asked, op: str, value: str) -> ColumnElement[bool]:
             return and_(sql.is_not(None), sql != "")
         case "least" | "most":
             number = _number(value)
+            if asked.test is not None:
+                return asked.test(op, number)
             return and_(sql >= number) if op == "least" else and_(sql <= number)
         case "within" | "before":
             moment = clock.now() - timedelta(days=min(_number(value), 36_500))
+            if asked.test is not None:
+                return asked.test(op, moment)
             return and_(sql >= moment) if op == "within" else and_(sql < moment)
         case "has" | "has_not":
             there = _tagged(value)
@@ -192,15 +231,6 @@ def _reached(kind: IdentityKind) -> Callable[[], Any]:
     return there
 
 
-def _orders(what: Callable[[], Any]) -> Callable[[], Any]:
-    def found() -> Any:
-        owner = aliased(Contact)
-        kept = select(what()).select_from(Order).join(owner, owner.id == Order.contact_id)
-        return kept.where(_theirs(owner), Order.status.not_in(NOT_BOUGHT)).correlate(Contact).scalar_subquery()
-
-    return found
-
-
 def _company(column: Any) -> Callable[[], Any]:
     return lambda: select(column).where(Organization.id == Contact.organization_id).correlate(Contact).scalar_subquery()
 
@@ -236,8 +266,8 @@ _FIELDS: dict[str, Asked] = {
     "survey_allowed": Asked(_("May be asked how it was"), "yes_no", lambda: Contact.survey_allowed.is_(True)),
     "news_allowed": Asked(_("May be sent news and offers"), "yes_no", lambda: consent.permitted("news")),
     "profiling_allowed": Asked(_("Lets us work out what suits them"), "yes_no", lambda: consent.permitted("profiling")),
-    "orders": Asked(_("Orders"), "number", _orders(func.count)),
-    "last_order": Asked(_("Last order"), "ago", _orders(lambda: func.max(Order.at, type_=Order.at.type))),
-    "bought": Asked(_("Bought in all"), "number", _orders(lambda: func.coalesce(func.sum(Order.total_cents), 0) / 100.0), worth=True),
+    "orders": Asked(_("Orders"), "number", test=segment_orders.number),
+    "last_order": Asked(_("Last order"), "ago", test=segment_orders.last),
+    "bought": Asked(_("Bought in all"), "number", worth=True, test=segment_orders.bought),
     "value": Asked(_("Value"), "number", lambda: Contact.value_cents / 100.0, worth=True),
 }
