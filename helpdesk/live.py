@@ -1,12 +1,11 @@
 """What moves on open screens: Socket.IO rooms, who may watch them, and pushes after a commit.
 
-The socket is a hint, the database is the truth. A push happens after the commit, best effort; each carries its room's revision
-counted by the
-process that sent it, a heartbeat repeats the last one, and a screen that sees a gap fetches its page again. Rooms are small: a queue, a
-ticket, a person. Joining one asks the same policy as the page, and asks again when rights change.
+The socket is a hint, the database is the truth. A push happens after the commit, best effort; each carries its room's revision counted by
+the process that sent it, a heartbeat repeats the last one, and a screen that sees a gap fetches its page again. Rooms are small: a queue,
+a ticket, a person. Joining one asks the same policy as the page, and asks again when rights change.
 
-Packages hang their screens here: `@room("queue")` says who may watch, `@shows(Fact, …)` renders what changed. One drawing round runs
-at a time; what is committed meanwhile is drawn together in the next.
+Packages hang their screens here: `@room("queue")` says who may watch, `@shows(Fact, …)` renders what changed, in the rounds of
+`helpdesk.drawing`.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, g, render_template, request
+from flask import Flask, render_template, request
 from flask_babel import force_locale
 from flask_socketio import SocketIO, join_room, leave_room
 from sqlalchemy import select
 
-from helpdesk import clock, db, events
+from helpdesk import clock, db, drawing, events
 from helpdesk.auth import ANONYMOUS, Principal
 from helpdesk.events import Event, Fact
 
@@ -36,17 +35,13 @@ log = logging.getLogger(__name__)
 LANGUAGES = ("en", "ru")
 BEAT_S = 10.0
 RECHECK_S = 4.0
-#: Drawing may take this part of a process's time. What was not used is saved up to a quarter of a second's worth, so a quiet desk draws at
-#: once; under load rounds wait for their part, what happened meanwhile is drawn together, and screens are at most so much later.
-DRAWING_SHARE, SAVED_S, LONGEST_REST_S = 0.3, 0.25, 0.25
 
 socketio = SocketIO()
 
 MayWatch = Callable[[Principal, str, str], bool]
-Shower = Callable[[list[Fact]], None]
 
 _rooms: dict[str, MayWatch] = {}
-_showers: list[tuple[tuple[type, ...], Shower]] = []
+_showers: list[tuple[tuple[type, ...], drawing.Shower]] = []
 _alive: list[Callable[[Principal, dict[str, Any]], None]] = []
 
 
@@ -63,13 +58,13 @@ def room(prefix: str) -> Callable[[MayWatch], MayWatch]:
     return declare
 
 
-def shows(*facts: type) -> Callable[[Shower], Shower]:
+def shows(*facts: type) -> Callable[[drawing.Shower], drawing.Shower]:
     """Declare what is drawn anew when these facts were committed.
 
     Called with all of them at once, inside db.read() and a request context, after others that show the same facts.
     """
 
-    def declare(show: Shower) -> Shower:
+    def declare(show: drawing.Shower) -> drawing.Shower:
         _showers.append((facts, show))
         return show
 
@@ -148,73 +143,7 @@ os.register_at_fork(after_in_child=_count_anew)
 
 # --- drawing after commits ---------------------------------------------------------------------------------------------
 
-
-class Allowance:
-    """A part of the time, saved up while it is not used."""
-
-    def __init__(self, share: float, saved: float, longest: float) -> None:
-        self.share, self.saved, self.longest = share, saved, longest
-        self._left = saved
-        self._at: float | None = None
-
-    def spend(self, begun: float, done: float) -> float:
-        """Take what a round from `begun` to `done` (monotonic seconds) used, and return for how many seconds to rest after it."""
-        since = begun if self._at is None else self._at
-        self._left = min(self.saved, self._left + (done - since) * self.share) - (done - begun)
-        self._at = done
-        self._left = max(self._left, -self.longest * self.share)
-        return max(0.0, -self._left / self.share)
-
-
-class Artist:
-    """Draws committed facts onto screens, one round at a time."""
-
-    def __init__(self, app: Flask) -> None:
-        self.app = app
-        self._waiting: list[Fact] = []
-        self._allowance = Allowance(DRAWING_SHARE, SAVED_S, LONGEST_REST_S)
-        self._guard = threading.Lock()
-        self._running = False
-
-    def draw(self, facts: list[Fact]) -> None:
-        with self._guard:
-            self._waiting.extend(facts)
-            if self._running:
-                return
-            self._running = True
-        threading.Thread(target=self._rounds, name="artist", daemon=True).start()
-
-    def _rounds(self) -> None:
-        while True:
-            with self._guard:
-                facts, self._waiting = self._waiting, []
-                if not facts:
-                    self._running = False
-                    return
-            begun = time.monotonic()
-            self._round(facts)
-            time.sleep(self._allowance.spend(begun, time.monotonic()))
-
-    def _round(self, facts: list[Fact]) -> None:
-        """Draw everything on one look at the database; a screen that fails costs the others a second look, no more."""
-        shows = [(show, wanted) for kinds, show in _showers if (wanted := [fact for fact in facts if isinstance(fact, kinds)])]
-        with self.app.test_request_context(base_url=self.app.config["HELPDESK"].base_url):
-            g.pushed = True  # nobody's session: forms drawn here carry no token, the page's script sends its own
-            while shows:
-                name = "the screens"
-                try:
-                    with db.read():
-                        while shows:
-                            show, wanted = shows.pop(0)
-                            name = show.__name__
-                            show(wanted)
-                except Exception:
-                    log.exception("drawing %s", name)
-                    if name == "the screens":
-                        return  # the database cannot be looked at: screens fetch for themselves once it can
-
-
-_artist: Artist | None = None
+_artist: drawing.Artist | None = None
 
 
 def _on_published(facts: list[Fact], _lanes: set[str]) -> None:
@@ -269,7 +198,7 @@ def start(
         ping_interval=20,
         ping_timeout=20,
     )
-    _artist = Artist(app)
+    _artist = drawing.Artist(app, _showers)
 
 
 def application() -> Flask | None:

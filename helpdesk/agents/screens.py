@@ -107,7 +107,7 @@ def news(facts: list[Any]) -> None:
 def news_of_calls(facts: list[Any]) -> None:
     """The same for who was told of a call: the notice stands already, for it was written with the fact."""
     for user_id in sorted({fact.user_id for fact in facts}):
-        live.push(f"agent:{user_id}", "count", counts={"news": str(notifications.unread_count(user_id) or "")})
+        live.show(f"agent:{user_id}", "count", partial(_news, user_id))
 
 
 @live.shows(catalog.TicketAssigned)

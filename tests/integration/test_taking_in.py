@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from helpdesk import db, events, live, worker
+from helpdesk import db, drawing, events, live, worker
 from helpdesk.actor import SYSTEM
 from helpdesk.agents import tokens
 from helpdesk.agents.models import AgentProfile
@@ -65,7 +65,7 @@ def taken_in(desk: TestDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     with db.transaction() as session:
         first_records()
         session.get_one(AgentProfile, desk.people.alice).capacity = 100
-    artist = live.Artist(desk.app)
+    artist = drawing.Artist(desk.app, live._showers)
     monkeypatch.setattr(live, "watched", lambda _room: True)
     monkeypatch.setattr(live, "_artist", None)  # ours draws, in turn, so that the count is the same each time
     stated: list[Any] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helpdesk import db, live
+from helpdesk import db, drawing, live
 from helpdesk.actor import Actor
 from helpdesk.agents.models import QueueMember
 from helpdesk.auth import User
@@ -168,7 +168,7 @@ def test_beside_other_processes_everything_is_drawn_because_somebody_may_watch_t
 
 
 def test_drawing_rests_once_its_share_of_the_time_and_what_it_saved_are_used_up() -> None:
-    allowance = live.Allowance(share=0.25, saved=0.2, longest=0.4)
+    allowance = drawing.Allowance(share=0.25, saved=0.2, longest=0.4)
     assert allowance.spend(10.0, 10.1) == 0  # taken from what was saved
     assert allowance.spend(10.1, 10.3) == pytest.approx(0.2)  # 0.05 s too much, earned again in 0.2 s
     assert allowance.spend(10.5, 11.0) == 0.4  # however long a round took, the next begins in time
