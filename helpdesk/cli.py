@@ -4,6 +4,7 @@ settings unusable.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import logging
@@ -191,14 +192,27 @@ def events(as_json: bool) -> None:
     from helpdesk import events as kernel
 
     kernel.load_reactions()
-    told = kernel.describe()
+    told: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "says": _first_line(fact),
+            "fields": [field.name for field in dataclasses.fields(fact)],
+            "reactions": [{"name": one.name, "lane": one.lane, "says": _first_line(one.run)} for one in kernel.reactions_to(fact)],
+        }
+        for name, fact in kernel.catalogue().items()
+    ]
     if as_json:
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
-    for fact in told:
-        click.echo(f"{fact['name']}({', '.join(fact['fields'])})\n    {fact['says']}")
-        for reaction in fact["reactions"]:
+    for one in told:
+        click.echo(f"{one['name']}({', '.join(one['fields'])})\n    {one['says']}")
+        for reaction in one["reactions"]:
             click.echo(f"    → [{reaction['lane']}] {reaction['name']}: {reaction['says']}")
+
+
+def _first_line(thing: Any) -> str:
+    """What a class or function says of itself."""
+    return (thing.__doc__ or "").strip().split("\n")[0]
 
 
 @helpdesk.command()

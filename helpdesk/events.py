@@ -382,24 +382,4 @@ def _publish(unit: db.Unit) -> None:
         listener(facts, unit.notes.get("lanes", set()))
 
 
-def describe() -> list[dict[str, Any]]:
-    """The catalogue with its reactions, for `helpdesk events`."""
-    return [
-        {
-            "name": name,
-            "says": (cls.__doc__ or "").strip().splitlines()[0],
-            "fields": [f.name for f in fields(cls)],
-            "reactions": [
-                {
-                    "name": r.name,
-                    "lane": r.lane,
-                    "says": (r.run.__doc__ or "").strip().splitlines()[0] if r.run.__doc__ else "",
-                }
-                for r in reactions_to(cls)
-            ],
-        }
-        for name, cls in _facts.items()
-    ]
-
-
-__all__ = ["Delivery", "Event", "Outside", "catalogue", "describe", "event", "fact_of", "history", "reaction", "record"]
+__all__ = ["Delivery", "Event", "Outside", "catalogue", "event", "fact_of", "history", "reaction", "record"]
