@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 
 from helpdesk import clock, db, web
 from helpdesk.auth import Principal
@@ -99,8 +99,8 @@ def behind(who: Principal, reason: str, *, cursor: str | None = None) -> web.Pag
     return web.paged(found, PAGE, lambda one: (one[0].at, one[0].id))
 
 
-def promoters(who: Principal, *, limit: int = 20) -> list[tuple[Contact, Rating]]:
-    """Customers whose last answer to "would you recommend us" is 9 or 10, the newest first."""
+def promoters(who: Principal, *, limit: int | None = 20) -> list[tuple[Contact, Rating]]:
+    """Customers whose last answer to "would you recommend us" is 9 or 10, the newest first; without `limit` all of them."""
     last = select(func.max(Rating.id)).where(Rating.kind == RatingKind.NPS, Rating.superseded_at.is_(None)).group_by(Rating.contact_id)
     rows = (
         select(Contact, Rating)
@@ -112,16 +112,20 @@ def promoters(who: Principal, *, limit: int = 20) -> list[tuple[Contact, Rating]
     return [(row.Contact, row.Rating) for row in db.session().execute(rows)]
 
 
-def restless(who: Principal, *, limit: int = 20) -> list[tuple[Contact, CustomerValue]]:
-    """Customers for whom a rule fired last night, the least healthy first."""
+#: Rules are kept as an object, empty when none fired; as text it is compared alike by both engines.
+_FIRED = cast(CustomerValue.restless, String) != "{}"
+
+
+def restless(who: Principal, *, limit: int | None = 20) -> list[tuple[Contact, CustomerValue]]:
+    """Customers for whom a rule fired last night, the least healthy first; without `limit` all of them."""
     rows = (
         select(Contact, CustomerValue)
         .join(CustomerValue, CustomerValue.contact_id == Contact.id)
-        .where(policy.visible(who), Contact.erased_at.is_(None), CustomerValue.health.is_not(None))
+        .where(policy.visible(who), Contact.erased_at.is_(None), CustomerValue.health.is_not(None), _FIRED)
         .order_by(CustomerValue.health, Contact.id)
-        .limit(limit * 5)
+        .limit(limit)
     )
-    return [(row.Contact, row.CustomerValue) for row in db.session().execute(rows) if row.CustomerValue.restless][:limit]
+    return [(row.Contact, row.CustomerValue) for row in db.session().execute(rows)]
 
 
 @beside.part("crm/_feelings.html")

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
-from helpdesk.crm import calling, corrections, feelings
+from helpdesk.crm import calling, contacts, corrections, feelings
 from helpdesk.crm.care_models import CallBack, CorrectiveAction
 from helpdesk.crm.models import Contact, Interaction, Rating, RatingKind
 from helpdesk.crm.satisfaction import wilson
@@ -205,6 +205,19 @@ def test_a_change_is_planned_on_the_page_and_refused_without_its_parts(desk: Tes
     assert dana.send(f"/satisfaction/actions/{action.id}", version="2", do="drop").status_code == 303
     with db.read() as session, pytest.raises(Invalid):
         corrections.plan(reason="", title="x", owner_id=None, due_at=None, by=SYSTEM)
+
+
+def test_restless_customers_are_found_behind_any_number_of_less_healthy_ones(desk: TestDesk) -> None:
+    by = Actor("user", desk.people.dana)
+    with db.transaction() as session:
+        made = [contacts.add(name=f"Customer {number}", by=by).id for number in range(25)]
+        for number, contact_id in enumerate(made):
+            fired = {"late": 2.0} if number >= 22 else {}
+            session.add(CustomerValue(contact_id=contact_id, as_of=clock.now(), currency="EUR", health=10.0 + number, restless=fired))
+    with db.read():
+        who = people.principal(desk.people.dana)
+        found = [[contact.id for contact, _row in feelings.restless(who, limit=limit)] for limit in (2, None)]
+    assert found == [made[22:24], made[22:]]
 
 
 def test_promoters_and_restless_customers_are_named_with_their_reasons(desk: TestDesk, stopped: clock.Hand) -> None:
