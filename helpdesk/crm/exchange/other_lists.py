@@ -66,6 +66,18 @@ def _pages(page: Callable[[str | None], web.Paged[T]]) -> Iterator[T]:
             return
 
 
+def _batches(rows_after: Callable[[Any], list[T]], place: Callable[[T], Any]) -> Iterator[list[T]]:
+    """Everything of a list that is read from a place on, PAGE rows at a time; `rows_after` gives one more where more follow."""
+    after = None
+    while True:
+        with db.read():
+            rows = rows_after(after)
+        yield rows[:PAGE]
+        if len(rows) <= PAGE:
+            return
+        after = place(rows[PAGE - 1])
+
+
 def _day(at: Any) -> str:
     return at.strftime("%Y-%m-%d %H:%M") if at is not None else ""
 
@@ -86,18 +98,13 @@ def _calls(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
 @_list("promises", "Customer ID", "Customer", "Promise", "Until", "Who")
 def _promises(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
     mine = None if given.get("whose") == "all" else who.user_id
-    after = None
-    while True:
+    for rows in _batches(
+        lambda after: promises.open_ones(who, user_id=mine, after=after, limit=PAGE), lambda row: (row[0].next_at, row[0].id)
+    ):
         with db.read():
-            rows = promises.open_ones(who, user_id=mine, after=after, limit=PAGE)
             names = queries.names({entry.next_who_id for entry, _contact in rows if entry.next_who_id})
-        for entry, contact in rows[:PAGE]:
+        for entry, contact in rows:
             yield [contact.canonical_id, contact.name, entry.next_step, _day(entry.next_at), names.get(entry.next_who_id or 0, "")]
-        if len(rows) <= PAGE:
-            return
-        last = rows[PAGE - 1][0]
-        assert last.next_at is not None
-        after = (last.next_at, last.id)
 
 
 # --- what happened -----------------------------------------------------------------------------------------------------------
@@ -143,51 +150,36 @@ def _people(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
 
 @_list("duplicates", "Customer ID", "Customer", "Other ID", "Other", "Likely", "Why")
 def _duplicates(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
-    after = None
-    while True:
+    for rows in _batches(lambda after: duplicates.listed(after=after, limit=PAGE), lambda row: (row[0].score, row[0].id)):
         with db.read():
-            rows = duplicates.listed(after=after, limit=PAGE)
             seen = queries.seen(who, [one.id for _pair, *both in rows for one in both])
-        for pair, first, second in rows[:PAGE]:
+        for pair, first, second in rows:
             if {first.id, second.id} <= seen:
                 yield [first.id, first.name, second.id, second.name, pair.score, ", ".join(pair.reasons)]
-        if len(rows) <= PAGE:
-            return
-        after = (rows[PAGE - 1][0].score, rows[PAGE - 1][0].id)
 
 
 @_list("merges", "Date", "From ID", "From", "Into ID", "Into", "Who", "Undone", "Undone by")
 def _merges(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
-    before = None
-    while True:
+    for rows in _batches(lambda before: merging.listed(before=before, limit=PAGE), lambda row: row.id):
         with db.read():
-            rows = merging.listed(before=before, limit=PAGE)
             ids = {id_ for row in rows for id_ in (row.from_id, row.into_id)}
             seen, names = queries.seen(who, ids, merged=True), queries.names_of_contacts(ids)
             users = queries.names({id_ for row in rows for id_ in (row.user_id, row.undone_by_id) if id_})
-        for row in rows[:PAGE]:
+        for row in rows:
             if {row.from_id, row.into_id} <= seen:
                 yield [
                     _day(row.at), row.from_id, names[row.from_id], row.into_id, names[row.into_id], users.get(row.user_id or 0, ""),
                     _day(row.undone_at), users.get(row.undone_by_id or 0, ""),
                 ]  # fmt: skip
-        if len(rows) <= PAGE:
-            return
-        before = rows[PAGE - 1].id
 
 
 @_list("unknown", "Date", "Kind", "Address", "Why", "Text", "Written down by")
 def _unknown(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
-    after = None
-    while True:
+    for rows in _batches(lambda after: triage.waiting(after=after, limit=PAGE), lambda row: (row.at, row.id)):
         with db.read():
-            rows = triage.waiting(after=after, limit=PAGE)
             users = queries.names({row.user_id for row in rows if row.user_id})
-        for row in rows[:PAGE]:
+        for row in rows:
             yield [_day(row.at), row.kind, row.address, row.why, row.text, users.get(row.user_id or 0, "")]
-        if len(rows) <= PAGE:
-            return
-        after = (rows[PAGE - 1].at, rows[PAGE - 1].id)
 
 
 # --- how they feel -----------------------------------------------------------------------------------------------------------
@@ -236,7 +228,7 @@ def _actions(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
 @_list("restless", "Customer ID", "Customer", "Health", "Why", may=_leads)
 def _restless(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
-        found = feelings.restless(who, limit=PAGE)
+        found = feelings.restless(who, limit=None)
     for contact, row in found:
         yield [contact.id, contact.name, _part(row.health), ", ".join(f"{rule} {value}" for rule, value in row.restless.items())]
 
@@ -244,7 +236,7 @@ def _restless(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
 @_list("promoters", "Customer ID", "Customer", "Score", "Date", "Comment", may=_leads)
 def _promoters(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
-        found = feelings.promoters(who, limit=PAGE)
+        found = feelings.promoters(who, limit=None)
     yield from ([contact.id, contact.name, one.score, _day(one.at), one.comment] for contact, one in found)
 
 
