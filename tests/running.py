@@ -182,9 +182,16 @@ def running(data: Path, **options: Any) -> Iterator[RunningDesk]:
     """A prepared and started desk, stopped at the end."""
     desk = RunningDesk(data, **options)
     desk.prepare()
+    with started(desk):
+        yield desk
+
+
+@contextmanager
+def started(desk: RunningDesk) -> Iterator[None]:
+    """A prepared desk runs, and is stopped at the end."""
     try:
         desk.start()
-        yield desk
+        yield
     finally:
         desk.stop()
         db.disconnect()

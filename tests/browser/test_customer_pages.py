@@ -23,7 +23,7 @@ from helpdesk.preferences import prefer
 from tests import axe, people, walking
 from tests.integration.crm.lists import takes_in
 from tests.integration.worth import sample
-from tests.running import RunningDesk
+from tests.running import RunningDesk, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -127,12 +127,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     desk = RunningDesk(tmp_path_factory.mktemp("customers"))
     desk.prepare()
     made = House(desk)
-    desk.start()
-    try:
+    with started(desk):
         yield made
-    finally:
-        desk.stop()
-        db.disconnect()
 
 
 def test_every_address_about_customers_is_a_page_looked_at_here_or_says_why_not(house: House) -> None:

@@ -23,7 +23,7 @@ from helpdesk.tickets.models import Status, Survey, Ticket
 from helpdesk.tickets.topics import editing
 from helpdesk.tickets.topics.editing import FieldShape, TopicShape
 from tests import axe, people, walking
-from tests.running import RunningDesk
+from tests.running import RunningDesk, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -113,19 +113,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     desk = RunningDesk(tmp_path_factory.mktemp("pages"))
     desk.prepare()
     made = House(desk)
-    desk.start()
-    try:
+    with started(desk):
         yield made
-    finally:
-        desk.stop()
-        db.disconnect()
 
 
 @pytest.fixture
 def opened(chromium: Any, house: House) -> Iterator[Callable[..., Iterator[tuple[str, Any]]]]:
     """Every page one after the other, in a browser of one kind."""
     contexts: list[Any] = []
-
     faults: list[str] = []
 
     def each(language: str, *, width: int = 1280, theme: str = "light", **options: Any) -> Iterator[tuple[str, Any]]:
