@@ -26,6 +26,7 @@ from helpdesk.config import Settings
 from helpdesk.preferences import prefer
 from helpdesk.setup import first_records
 from tests import people
+from tests.faults.forge import Forge, Forked
 from tests.servers import free_port
 
 START_S = 90.0
@@ -52,15 +53,16 @@ class Sink:
 
 
 class RunningDesk:
-    """The processes of one desk and what is needed to use it."""
+    """The processes of one desk and what is needed to use it. With a `forge` they are forked, which takes a tenth of the time."""
 
-    def __init__(self, data: Path, *, database_url: str = "", redis_url: str = "", web: int = 1) -> None:
+    def __init__(self, data: Path, *, database_url: str = "", redis_url: str = "", web: int = 1, forge: Forge | None = None) -> None:
         self.data = data
+        self.forge = forge
         self.port = free_port()
         self.mail_port = free_port()
         self.sink = Sink()
         self.web = web
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes] | Forked] = []
         self.environ = {
             "HELPDESK_DATA": str(data),
             "DATABASE_URL": database_url,
@@ -159,6 +161,9 @@ class RunningDesk:
         return total
 
     def _run(self, *arguments: str) -> None:
+        if self.forge is not None:
+            self.processes.append(self.forge.start(self.environ, [*arguments], self.data / "log.txt"))
+            return
         log = (self.data / "log.txt").open("ab")
         command = [sys.executable, "-m", "helpdesk", *arguments]
         self.processes.append(
