@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
@@ -72,6 +72,7 @@ def weigh(one: Known, other: Known) -> tuple[float, list[str]]:
 
 def seek(contact_ids: Collection[int]) -> int:
     """Compare these contacts with everybody who shares a key; keep the likely pairs. How many pairs are new or weigh differently."""
+    db.session().flush()  # what is looked up below is asked past the session
     pairs = _pairs(contact_ids)
     known = _known({id_ for pair in pairs for id_ in pair})
     rows: list[dict[str, Any]] = []
@@ -168,24 +169,18 @@ def _alive(contact: type[Contact]) -> tuple[ColumnElement[bool], ...]:
 
 
 def _pairs(contact_ids: Collection[int]) -> set[tuple[int, int]]:
-    """Everybody who shares an address's key or a name's key with one of these, as (low id, high id). Two looks into indexes."""
-    session = db.session()
+    """Everybody who shares an address's key or a name's key with one of these, as (low id, high id). Looks into indexes only."""
+    connection = db.session().connection()
     wanted = set(contact_ids)
-    whose = select(Contact.id).where(or_(Contact.id.in_(wanted), Contact.merged_into_id.in_(wanted)))
-    mine = select(Identity.match_key).where(Identity.contact_id.in_(whose), Identity.match_key != "").distinct()
-    by_key = (
-        select(Identity.match_key, Contact.canonical_id)
-        .join(Contact, Contact.id == Identity.contact_id)
-        .where(Identity.match_key.in_(list(session.scalars(mine))), Identity.match_key != "", Contact.erased_at.is_(None))
-    )
-    names = select(Contact.name_key).where(Contact.id.in_(wanted), Contact.name_key != "").distinct()
-    by_name = select(Contact.name_key, Contact.id).where(
-        Contact.name_key.in_(list(session.scalars(names))), Contact.name_key != "", *_alive(Contact)
-    )
+    keys, names = set[str](), set[str]()
+    for contact_id, name, key in connection.execute(_OWN_KEYS, {"wanted": list(wanted)}):
+        keys.add(key or "")
+        names.add(name if contact_id in wanted else "")
     found: set[tuple[int, int]] = set()
-    for rows, most in ((session.execute(by_key), MOST_SHARERS), (session.execute(by_name), MOST_SHARERS * 5)):
+    for shared, by_key, most in ((keys, _BY_KEY, MOST_SHARERS), (names, _BY_NAME, MOST_SHARERS * 5)):
+        shared.discard("")
         sharers: dict[str, set[int]] = {}
-        for key, contact_id in rows:
+        for key, contact_id in connection.execute(by_key, {"keys": list(shared)}) if shared else ():
             sharers.setdefault(key, set()).add(contact_id)
         for together in sharers.values():
             if 2 <= len(together) <= most:
@@ -193,22 +188,30 @@ def _pairs(contact_ids: Collection[int]) -> set[tuple[int, int]]:
     return found
 
 
+#: Made once, like those below: each new customer asks them all.
+_WANTED = bindparam("wanted", expanding=True, type_=Contact.id.type)
+_KEYS = bindparam("keys", expanding=True, type_=Contact.name_key.type)
+_THESE = or_(Contact.id.in_(_WANTED), Contact.merged_into_id.in_(_WANTED))
+_OWN_KEYS = select(Contact.id, Contact.name_key, Identity.match_key).outerjoin(Identity, Identity.contact_id == Contact.id).where(_THESE)
+_BY_KEY = (
+    select(Identity.match_key, Contact.canonical_id)
+    .join(Contact, Contact.id == Identity.contact_id)
+    .where(Identity.match_key.in_(_KEYS), Identity.match_key != "", Contact.erased_at.is_(None))
+)
+_BY_NAME = select(Contact.name_key, Contact.id).where(Contact.name_key.in_(_KEYS), Contact.name_key != "", *_alive(Contact))
+
+
 def _known(ids: Iterable[int]) -> dict[int, Known]:
-    session = db.session()
     wanted = list(ids)
-    identities: dict[int, list[Identity]] = {}
-    rows = session.execute(
-        select(Contact.canonical_id, Identity)
-        .join(Contact, Contact.id == Identity.contact_id)
-        .where(or_(Contact.id.in_(wanted), Contact.merged_into_id.in_(wanted)))
-    )
-    for whose, identity in rows:
-        identities.setdefault(whose, []).append(identity)
+    if not wanted:
+        return {}
+    connection = db.session().connection()
+    identities: dict[int, list[Any]] = {}
+    for row in connection.execute(_IDENTITIES, {"wanted": wanted}):
+        identities.setdefault(row.whose, []).append(row)
     found = {}
-    for id_, name, organization_id in session.execute(
-        select(Contact.id, Contact.name_key, Contact.organization_id).where(Contact.id.in_(wanted), *_alive(Contact))
-    ):
-        mails = [one.value_norm.rpartition("@") for one in identities.get(id_, ()) if one.kind is IdentityKind.EMAIL]
+    for id_, name, organization_id in connection.execute(_PEOPLE, {"wanted": wanted}):
+        mails = [one.value_norm.rpartition("@") for one in identities.get(id_, ()) if one.kind == IdentityKind.EMAIL]
         found[id_] = Known(
             id_,
             name,
@@ -220,14 +223,23 @@ def _known(ids: Iterable[int]) -> dict[int, Known]:
     return found
 
 
+_IDENTITIES = (
+    select(Contact.canonical_id.label("whose"), Identity.kind, Identity.value_norm, Identity.match_key, Identity.shared)
+    .join(Contact, Contact.id == Identity.contact_id)
+    .where(_THESE)
+)
+_PEOPLE = select(Contact.id, Contact.name_key, Contact.organization_id).where(Contact.id.in_(_WANTED), *_alive(Contact))
+
+
 def _forget_unlikely(contact_ids: Collection[int], likely: set[tuple[int, int]]) -> None:
     """Open pairs of these contacts that no longer hold (a name was corrected) go."""
-    wanted = set(contact_ids)
-    open_ = select(Duplicate).where(or_(Duplicate.first_id.in_(wanted), Duplicate.second_id.in_(wanted)), Duplicate.settled_at.is_(None))
-    for row in db.session().scalars(open_):
+    for row in db.session().scalars(_OPEN, {"wanted": list(set(contact_ids))}):
         if (row.first_id, row.second_id) not in likely:
             db.session().delete(row)
     db.session().flush()
+
+
+_OPEN = select(Duplicate).where(or_(Duplicate.first_id.in_(_WANTED), Duplicate.second_id.in_(_WANTED)), Duplicate.settled_at.is_(None))
 
 
 def _keep(rows: list[dict[str, Any]]) -> int:
