@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, literal, or_, select, union_all, update
+from sqlalchemy import Table, bindparam, func, literal, literal_column, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from helpdesk import clock, db, events
@@ -48,7 +48,7 @@ def _taking(known: tuple[str, ...]) -> Any:
             row.parked_at.is_(None),
             row.due_at <= bindparam("now", type_=db.UtcDateTime),
             or_(row.claimed_until.is_(None), row.claimed_until < bindparam("now", type_=db.UtcDateTime)),
-            or_(*(row.reaction == name for name in known)),
+            row.reaction.in_([literal_column(f"'{name}'") for name in known]),  # words of ours, and a hundred of them
         )
         .order_by(row.due_at, row.id)
         .limit(1)

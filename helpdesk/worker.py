@@ -40,10 +40,14 @@ HAND_OVER_REST_S = 0.1
 # --- draining ------------------------------------------------------------------------------------------------------------------------
 
 
-def drain(lane: str, *, limit: int = BATCH) -> int:
-    """Run what is due in one lane until nothing is left; the number of deliveries run."""
+def drain(lane: str, *, limit: int = BATCH, looking: Callable[[], object] | None = None) -> int:
+    """Run what is due in one lane until nothing is left; the number of deliveries run. `looking` is told before each look: what was
+    committed until then is found by it.
+    """
     ran, turn = 0, _together if db.engine().dialect.name == "sqlite" else _apart
     while True:
+        if looking is not None:
+            looking()
         done, more = turn(lane, limit)
         ran += done
         if not more:
@@ -176,9 +180,9 @@ def retry(delivery_id: int) -> None:
 
 
 class Lane:
-    """One lane's drain in this process: one at a time; a nudge while it runs makes it go round again."""
+    """One lane's drain in this process: one at a time; a nudge since its last look makes it go round again."""
 
-    def __init__(self, name: str, drain_it: Callable[[], object], *, rest_s: float = 0.0) -> None:
+    def __init__(self, name: str, drain_it: Callable[[Callable[[], object]], object], *, rest_s: float = 0.0) -> None:
         self.name = name
         self._drain = drain_it
         self._rest_s = rest_s
@@ -197,7 +201,7 @@ class Lane:
     def _work(self) -> None:
         while True:
             try:
-                self._drain()
+                self._drain(self._looks)
             except Exception:
                 log.exception("draining %s", self.name)
             if self._rest_s:
@@ -208,6 +212,11 @@ class Lane:
                     return
                 self._again = False
 
+    def _looks(self) -> None:
+        """The drain looks once more: the nudges until now are served by that."""
+        with self._guard:
+            self._again = False
+
 
 class Clerk:
     """This process's part in running deliveries: drains the hot lane itself (if `hot_here`), hands the rest to `hand_over`,
@@ -215,9 +224,9 @@ class Clerk:
     """
 
     def __init__(self, hand_over: Callable[[str], None], *, hot_here: bool = True) -> None:
-        self._lanes = {"hot": Lane("hot", (lambda: drain("hot")) if hot_here else (lambda: hand_over("hot")))}
+        self._lanes = {"hot": Lane("hot", (lambda looks: drain("hot", looking=looks)) if hot_here else (lambda _looks: hand_over("hot")))}
         for name in ("io", "heavy"):
-            self._lanes[name] = Lane(name, partial(hand_over, name), rest_s=HAND_OVER_REST_S)
+            self._lanes[name] = Lane(name, partial(_pass_on, hand_over, name), rest_s=HAND_OVER_REST_S)
         self._wake = threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -257,6 +266,10 @@ class Clerk:
                 wait = 0.25  # the drain runs; look again soon for what it left
             pause = min(pause, wait)
         return max(pause, 0.01)
+
+
+def _pass_on(hand_over: Callable[[str], None], lane: str, _looks: Callable[[], object]) -> None:
+    hand_over(lane)
 
 
 _clerk: Clerk | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -299,3 +300,23 @@ def test_a_queue_of_claims_is_done_by_several_workers_once_each(desk: TestDesk, 
         each.join()
     desk.work()
     assert sorted(answers) == list(range(60))
+
+
+@pytest.mark.parametrize(("told_after_the_look", "rounds"), [(False, 1), (True, 2)])
+def test_a_nudge_costs_another_round_only_if_nobody_has_looked_since(told_after_the_look: bool, rounds: int) -> None:
+    looked: list[int] = []
+
+    def drain(looks: Callable[[], object]) -> None:
+        looked.append(len(looked))
+        if len(looked) == 1 and not told_after_the_look:
+            lane.nudge()
+        looks()
+        if len(looked) == 1 and told_after_the_look:
+            lane.nudge()
+
+    lane = worker.Lane("hot", drain)
+    lane.nudge()
+    for one in threading.enumerate():
+        if one.name == "drain-hot":
+            one.join(5)
+    assert len(looked) == rounds
