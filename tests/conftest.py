@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import chain, islice
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from helpdesk.cli import LOOKS
 
 pytest_plugins = ["tests.servers", "tests.desks"]
+
+gc.set_threshold(*LOOKS)
+
+#: How long one example takes says how busy the machine is.
+settings.register_profile("desk", settings.default, deadline=None)
+settings.load_profile("desk")
 
 #: Where tests start servers, processes and browsers: few to a file, each of them long.
 LONG = {"browser", "faults", "corpus", "demo"}
