@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SPECS := pyproject.toml constraints.txt requirements/whoosh.txt
 ARGS ?=
+# Compiled modules are kept, whatever the shell says: a desk's processes start from them.
+export PYTHONDONTWRITEBYTECODE :=
 # Test processes side by side: one more than cores, because tests wait for servers, too. Each starts its own throw-away servers.
 WORKERS ?= 3
 QUICK := not browser and not postgres and not redis and not slow and not soak and not corpus
@@ -21,11 +23,14 @@ help:
 demo: $(VENV)/.installed assets
 	@exec $(BIN)/helpdesk demo $(ARGS)
 
-# Everything runs even when an earlier part failed, so that the last lines are always pytest's summary.
+# Everything runs even when an earlier part failed, so that the last lines are always pytest's summary. While types are checked, the other
+# core reads every test once: what it compiled spares each test process ten seconds.
 test: packages $(VENV)/.installed-dev assets
 	@failed=0; \
 	$(BIN)/ruff check . || failed=1; \
+	$(BIN)/pytest --collect-only -qq >/dev/null 2>&1 & \
 	$(BIN)/mypy || failed=1; \
+	wait; \
 	$(BIN)/pytest -m "not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS) || failed=1; \
 	exit $$failed
 

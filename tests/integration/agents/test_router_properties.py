@@ -35,7 +35,7 @@ from helpdesk.tickets.models import Channel, Message, MessageKind, Priority, Que
 from tests import people
 from tests.desks import TestDesk
 
-MANY = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CHANNELS = ("ticket", "chat", "phone")
 USUAL: dict[str, set[str]] = {"phone": set(), "chat": {"chat"}, "ticket": {"ticket", "chat", "phone"}}
 
@@ -289,6 +289,15 @@ def test_whoever_comes_back_gets_the_best_of_everything_also_what_only_they_coul
             assert all(owners[item] == user for item in expected)
             assert not any(world.nobody_left(item) for item in world.waiting() if works_at(user, item))
             check(world)
+
+
+@pytest.mark.soak
+def test_all_of_this_holds_in_hundreds_of_worlds(desk: TestDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(200):
+        test_each_agent_who_becomes_free_gets_exactly_what_looking_at_everything_would_give.hypothesis.inner_test(desk, seed)
+        test_each_item_that_arrives_goes_to_exactly_whom_looking_at_everybody_would_choose.hypothesis.inner_test(desk, seed)
+        test_in_a_queue_of_very_many_the_database_puts_the_same_agent_first.hypothesis.inner_test(desk, monkeypatch, seed)
+        test_whoever_comes_back_gets_the_best_of_everything_also_what_only_they_could_have_and_refused.hypothesis.inner_test(desk, seed)
 
 
 def settle(world: World, user: int) -> None:
