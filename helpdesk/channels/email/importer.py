@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from helpdesk import db, events
 from helpdesk.actor import SYSTEM
-from helpdesk.channels.email import arrivals, intake, mailboxes
+from helpdesk.channels.email import arrivals, intake, mailboxes, understanding
 from helpdesk.channels.email.mailboxes import Place
 from helpdesk.channels.email.models import UNDECIDED, Arrival, ArrivalState
 from helpdesk.errors import Unavailable
@@ -49,7 +49,7 @@ class _Next:
     place: Place
     arrival: Arrival | None
     kept: arrivals.Kept | None
-    understood: intake.Understood
+    understood: understanding.Understood
 
 
 def run(places: Iterable[Place], *, inbox_id: int | None, most_bytes: int, dry: bool = False) -> Iterator[Fate]:
@@ -119,11 +119,11 @@ def _known(place: Place) -> Fate | Arrival | None:
 def _understand(place: Place, inbox_id: int | None, arrival: Arrival | None) -> _Next:
     """Parse and keep, before any transaction."""
     if arrival is not None:
-        return _Next(place, arrival, None, intake.understand(arrival))
+        return _Next(place, arrival, None, understanding.understand(arrival))
     raw = mailboxes.read(place)
     kept = arrivals.keep(raw)
     probe = Arrival(object_key=kept.stored.key, recipients=[], sender="", inbox_id=inbox_id)
-    return _Next(place, None, kept, intake.understand(probe))
+    return _Next(place, None, kept, understanding.understand(probe))
 
 
 def _write(ahead: list[_Next], inbox_id: int | None) -> Iterator[Fate]:
@@ -160,15 +160,15 @@ def _alone(one: _Next, inbox_id: int | None) -> Fate:
         with db.transaction():
             arrival = arrivals.undecided(_entered(one, inbox_id).id)
             if arrival is not None:
-                arrivals.quarantine(arrival, f"{intake.NOT_UNDERSTOOD}\n{type(wrong).__name__}")
+                arrivals.quarantine(arrival, f"{understanding.NOT_UNDERSTOOD}\n{type(wrong).__name__}")
         return Fate(one.place.name, ArrivalState.QUARANTINED, why=type(wrong).__name__)
 
 
-def _fresh(one: _Next, inbox_id: int | None) -> intake.Understood:
+def _fresh(one: _Next, inbox_id: int | None) -> understanding.Understood:
     """The mail understood anew: the failed try gave its kept files up."""
     one.understood.discard()
     key = one.kept.stored.key if one.kept is not None else (one.arrival.object_key if one.arrival is not None else "")
-    return intake.understand(Arrival(object_key=key, recipients=[], sender="", inbox_id=inbox_id))
+    return understanding.understand(Arrival(object_key=key, recipients=[], sender="", inbox_id=inbox_id))
 
 
 def _settle(one: _Next, inbox_id: int | None) -> Fate:

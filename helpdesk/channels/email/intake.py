@@ -1,82 +1,56 @@
 """From an arrival to its fate: understood outside any transaction, accepted in one.
 
-The path: `arrivals.store` made the bytes durable and owed this; here the mail is parsed in bounds, its files are kept, and then one
-transaction decides: a new ticket, a message on one, a note, a duplicate, or quarantine with the reason in plain words. Nothing is ever only
-dropped: whatever happens, the ledger says so.
+The path: `arrivals.store` made the bytes durable and owed this; `understanding` reads the mail, and then one transaction decides here: a
+new ticket, a message on one, a note, a duplicate, or quarantine with the reason in plain words. Nothing is ever only dropped: whatever
+happens, the ledger says so.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
 
-from helpdesk import clock, db, events, files
+from helpdesk import clock, db, events
 from helpdesk.actor import Actor
 from helpdesk.auth import User
 from helpdesk.catalog import LargeMailStored, MailStored
 from helpdesk.channels.email import (
     arrivals,
     belonging,
-    bounded,
     claims,
     colleagues,
     copied,
-    envelope,
     impostors,
     inboxes,
     marks,
     reports,
     senders,
-    signatures,
     steps,
     trusted,
     turns,
+    understanding,
     warnings,
 )
-from helpdesk.channels.email.envelope import Spf
-from helpdesk.channels.email.mail import Attachment, Mail
+from helpdesk.channels.email.mail import Mail
 from helpdesk.channels.email.models import Arrival, ArrivalState, Outgoing
+from helpdesk.channels.email.understanding import Understood
 from helpdesk.crm import contacts, failing
 from helpdesk.crm.models import Contact
-from helpdesk.errors import Invalid, NotFound, Unavailable
+from helpdesk.errors import Invalid
 from helpdesk.events import Outside, reaction
 from helpdesk.tickets import intake
 from helpdesk.tickets.intake import Incoming, NewFile
 from helpdesk.tickets.models import Channel, Inbox, Message, Ticket
 
-MAX_FILES = 200
-
 NO_SENDER = "It names no sender, so nobody could be answered."
 BAD_SENDER = "The sender's address cannot be used, so nobody could be answered."
 FROM_OURSELVES = "It claims to come from one of our own addresses."
 NO_INBOX = "There is no e-mail inbox that it could belong to. Add one, then try again."
-NOT_UNDERSTOOD = "It could not be understood."
-BYTES_GONE = "Its original is missing from the file store."
 CAME_BACK = "It is a mail of our own that came back."
 SAME_MAIL = "The same mail had arrived before on another way; only its transport marks differ."
-
-
-@dataclass
-class Understood:
-    """What one mail says, with its files kept, ready to be accepted; or why it could not be understood."""
-
-    mail: Mail | None = None
-    failure: str = ""
-    files: tuple[NewFile, ...] = ()
-    our_ids: list[str] = field(default_factory=list)
-    signers: list[str] | None = None  # domains with a valid signature; None when nobody checked
-    spf: Spf | None = None  # what the envelope's domain says of who handed it over; None when nobody checked
-
-    def discard(self) -> None:
-        """Give up the kept files: no row points at them."""
-        for file in self.files:
-            with contextlib.suppress(OSError):
-                files.store().delete(file.stored.key)
-        self.files = ()
 
 
 @reaction(MailStored, lane="hot", key=lambda fact: f"arrival:{fact.arrival_id}", name="mail.understand")
@@ -96,90 +70,18 @@ def _reading(arrival_id: int, *, at_once: bool = False) -> Outside | None:
     arrival = arrivals.undecided(arrival_id)
     if arrival is None:
         return None
-    if at_once and (brief := _glanced(arrival)) is not None:
+    if at_once and (brief := understanding.at_a_glance(arrival)) is not None:
         _accept(arrival, brief)
         return None
 
-    checking = _checks(arrival)
+    checking = understanding.ours_to_check(arrival)
 
     def then(result: Understood | Exception) -> None:
         if isinstance(result, Exception):
             raise result  # the disk is away, say: tried again later, then parked where an administrator sees it
         accept(arrival_id, result)
 
-    return Outside(call=lambda: understand(arrival, checking=checking), then=then)
-
-
-def understand(arrival: Arrival, *, checking: bool = False) -> Understood:
-    """Parse within bounds and keep the attachments; outside transactions. `checking`: also check signatures and the
-    envelope, which asks DNS.
-
-    Raises Unavailable when the disk is.
-    """
-    steps.reached("understand")
-    raw = _bytes_of(arrival)
-    if raw is None:
-        return Understood(failure=BYTES_GONE)
-    made = _parsed(raw)
-    mail = made.mail
-    if mail is None or mail.opens_nothing or not mail.from_email:
-        return made
-    if checking and signatures.signed(raw):
-        made.signers = signatures.signers(raw, mail)
-    if checking and arrival.peer:
-        made.spf = envelope.checked(arrival.peer, arrival.helo, arrival.sender, mail.from_email.rpartition("@")[2].lower())
-    kept: list[NewFile] = []
-    try:
-        kept.extend(_kept(attachment) for attachment in mail.attachments[:MAX_FILES])
-    except Unavailable:
-        Understood(files=tuple(kept)).discard()
-        raise
-    made.files = tuple(kept)
-    steps.reached("files kept")
-    return made
-
-
-def _glanced(arrival: Arrival) -> Understood | None:
-    """What a mail says that is read here in no time, has no files and nothing to ask DNS about; None for any other."""
-    steps.reached("understand")
-    raw = _bytes_of(arrival)
-    if raw is None:
-        return Understood(failure=BYTES_GONE)
-    if not bounded.harmless(raw) or ((arrival.peer or signatures.signed(raw)) and _checks(arrival)):
-        return None
-    made = _parsed(raw)
-    if made.mail is not None and made.mail.attachments:
-        return None
-    steps.reached("files kept")
-    return made
-
-
-def _checks(arrival: Arrival) -> bool:
-    """Whether signature and envelope are ours to check, because no server of ours has."""
-    return not arrival.silent and trusted.authserv_id(arrival.inbox_id) == ""
-
-
-def _bytes_of(arrival: Arrival) -> bytes | None:
-    try:
-        raw = arrivals.raw_of(arrival)
-    except NotFound:
-        return None
-    if arrival.recipients and not arrival.sender:
-        raw = b"Return-Path: <>\r\n" + raw  # the envelope's null sender: a report, whatever its header says (RFC 5321, 4.5.5)
-    return raw
-
-
-def _parsed(raw: bytes) -> Understood:
-    try:
-        mail = bounded.parse(raw)
-    except bounded.ParseFailed as failed:
-        return Understood(failure=f"{NOT_UNDERSTOOD}\n{failed.reason}")
-    return Understood(mail, our_ids=reports.our_ids(mail, raw))
-
-
-def _kept(attachment: Attachment) -> NewFile:
-    stored = files.store().put(attachment.data)
-    return NewFile(attachment.filename, attachment.content_type, stored, attachment.content_id or "")
+    return Outside(call=lambda: understanding.understand(arrival, checking=checking), then=then)
 
 
 def accept(arrival_id: int, understood: Understood) -> Arrival | None:
@@ -293,7 +195,7 @@ def _take_in(
         said.append(warnings.COLLEAGUE_UNPROVEN if not checks.proven else "")
     if twins or arrival.conflicting:
         said.append(warnings.SAME_ID)
-    if len(mail.attachments) > MAX_FILES:
+    if len(mail.attachments) > understanding.MAX_FILES:
         said.append(warnings.ODD_MAIL)
     people: tuple[Contact, ...] = ()
     if belongs.ticket is not None:

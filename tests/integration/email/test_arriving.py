@@ -11,7 +11,7 @@ from sqlalchemy import select
 from helpdesk import clock, db, files
 from helpdesk.actor import Actor
 from helpdesk.channels.email import arrivals as ledger
-from helpdesk.channels.email import intake, warnings
+from helpdesk.channels.email import intake, understanding, warnings
 from helpdesk.crm.models import Contact
 from helpdesk.errors import Unavailable
 from helpdesk.events import Delivery
@@ -184,7 +184,7 @@ def test_a_mail_from_one_of_our_own_addresses_is_put_aside(desk: TestDesk, door:
 def test_understanding_twice_makes_one_ticket(desk: TestDesk, door: MailDoor) -> None:
     door.send(letter())
     (arrival,) = arrivals()
-    first, second = intake.understand(arrival), intake.understand(arrival)
+    first, second = understanding.understand(arrival), understanding.understand(arrival)
     for understood in (first, second):
         with db.transaction():
             intake.accept(arrival.id, understood)
