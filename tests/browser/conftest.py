@@ -1,4 +1,4 @@
-"""What the browser tests share: somebody with a page open. Each file brings its own running `desk`."""
+"""What the browser tests share: somebody with a page open, and a stage for the pages' scripts. Each file brings its own running `desk`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ from typing import Any
 
 import pytest
 
+import hatch_build
+from tests.browser.stage import Stage, served
 from tests.running import RunningDesk
+
+
+@pytest.fixture(scope="session")
+def assets() -> None:
+    """Scripts and styles as they are in the sources now."""
+    hatch_build.build()
+
+
+@pytest.fixture
+def stage(assets: None, page_errors: Callable[[], list[str]]) -> Iterator[Stage]:
+    """Nothing on it may make the browser's console complain: neither a script error nor a refusal by the policy."""
+    with served() as made:
+        yield made
+        assert [line for line in page_errors() if "503" not in line and "WebSocket" not in line] == []
 
 
 @pytest.fixture

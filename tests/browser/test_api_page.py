@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
-import hatch_build
 from tests import people
 from tests.axe import violations
 from tests.desks import TestDesk
@@ -21,14 +20,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.parametrize("engine", ["sqlite"],
 
 
 @pytest.fixture
-def address(desk: TestDesk) -> Iterator[str]:
+def address(desk: TestDesk, assets: None) -> Iterator[str]:
     """The desk, served."""
-    hatch_build.build()
     port = free_port()
     url = f"http://localhost:{port}"
     desk.app.config["HELPDESK"] = replace(desk.settings, base_url=url)
     server = make_server("127.0.0.1", port, desk.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield url
     server.shutdown()
