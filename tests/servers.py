@@ -194,6 +194,11 @@ class PostgresServer(Server):
         with psycopg.connect(plain(url), autocommit=True) as connection:
             connection.execute(KEEP)
 
+    def forget(self, url: str) -> None:
+        """Remember nothing of this copy of a database that was kept."""
+        with psycopg.connect(plain(url), autocommit=True) as connection:
+            connection.execute("DROP SCHEMA kept CASCADE")
+
     def put_back(self, url: str) -> None:
         """Make this database what it was at `keep`, whoever is still connected to it."""
         with self._admin() as connection:

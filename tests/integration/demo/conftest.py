@@ -1,8 +1,7 @@
-"""A seeded sample company, small enough to be made within a few seconds; made once per module."""
+"""A seeded sample company, small enough to be made within a few seconds; made once per run, copied for each module."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,9 +11,8 @@ from helpdesk import config, db
 from helpdesk.app import Desk, create_app
 from helpdesk.config import Settings
 from helpdesk.demo import seed
+from tests import samples
 from tests.desks import Template
-
-TICKETS = 80
 
 
 @dataclass
@@ -29,10 +27,7 @@ class Sample:
 @pytest.fixture(scope="module")
 def sample(templates: Callable[[str, bool], Template], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     data = tmp_path_factory.mktemp("demo")
-    shutil.copy(templates("sqlite", False).place, data / "helpdesk.db")
+    made = samples.company(tmp_path_factory, templates, data)
     settings = config.load({"HELPDESK_DATA": str(data), "BASE_URL": "http://localhost", "SECRET_KEYS": "k" * 40})
-    app = create_app(settings)
-    with app.app_context():
-        made = seed.fill(lambda _done: None, tickets=TICKETS)
-    yield Sample(app, settings, made)
+    yield Sample(create_app(settings), settings, made)
     db.disconnect()

@@ -22,7 +22,8 @@ from helpdesk.demo import articles, company, seed
 from helpdesk.events import Delivery, Event
 from helpdesk.kb.models import Article, Translation
 from helpdesk.tickets.models import DeliveryState, Message, SlaClock, Status, Ticket
-from tests.integration.demo.conftest import TICKETS, Sample
+from tests.integration.demo.conftest import Sample
+from tests.samples import TICKETS
 
 CYRILLIC = re.compile("[а-яА-ЯёЁ]")
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from helpdesk import clock, db
 from helpdesk.actor import SYSTEM, Actor
+from helpdesk.agents.worth import compute, nightly
 from helpdesk.crm import calling, consent, contacts, merging, offers, timeline
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Order, OrderLine, Rating, RatingKind
 from helpdesk.crm.worth_models import Payment, Return
@@ -22,7 +23,8 @@ from helpdesk.tickets.models import Inbox, Status, Ticket
 def customers(n: int = 160, seed: int = 7) -> list[int]:
     """Made in the current transaction; their ids."""
     rng, session, now = random.Random(seed), db.session(), clock.now()
-    made = []
+    made: list[int] = []
+    orders = []
     for number in range(n):
         contact = contacts.add(name=f"Customer {number}", by=SYSTEM)
         made.append(contact.id)
@@ -30,7 +32,7 @@ def customers(n: int = 160, seed: int = 7) -> list[int]:
         at = now - timedelta(days=rng.uniform(30, 1000))
         mean = rng.gammavariate(6, 900)
         while at <= now:
-            _order(contact.id, at, round(rng.gammavariate(5, mean / 5)) + 100, rng)
+            orders.append(_order(contact.id, at, round(rng.gammavariate(5, mean / 5)) + 100, rng))
             if rng.random() < leaves:
                 break
             at += timedelta(days=rng.expovariate(rate))
@@ -44,24 +46,38 @@ def customers(n: int = 160, seed: int = 7) -> list[int]:
             timeline.note(contact.id, "message", at=now - timedelta(days=rng.uniform(1, 200)), direction="out", channel="email")
         if rng.random() < 0.4:
             timeline.note(contact.id, "call", at=now - timedelta(days=3), direction="in", duration_s=rng.randint(30, 900))
+    session.add_all(order for order, _ in orders)
+    session.flush()
+    for order, money in orders:
+        for one in money:
+            one.order_id = order.id
+        session.add_all(money)
     session.flush()
     return made
 
 
-def _order(contact_id: int, at: datetime, cents: int, rng: random.Random) -> None:
-    session, number = db.session(), rng.getrandbits(60)
+def _order(contact_id: int, at: datetime, cents: int, rng: random.Random) -> tuple[Order, list[Payment | Return]]:
+    """A purchase, and the payments and returns that belong to it once it has its number in the database."""
+    number = rng.getrandbits(60)
+    money: list[Payment | Return] = []
     order = Order(contact_id=contact_id, number=str(number), at=at, total_cents=cents, margin_cents=cents // 3,
                   currency=rng.choice(("EUR", "EUR", "EUR", "USD")), status=rng.choice(("paid",) * 9 + ("returned",)))  # fmt: skip
-    session.add(order)
-    session.flush()
     if rng.random() < 0.5:
-        session.add(Payment(order_id=order.id, at=at + timedelta(days=rng.choice((0, 1, 20))), amount_cents=cents))
+        money.append(Payment(at=at + timedelta(days=rng.choice((0, 1, 20))), amount_cents=cents))
     else:
         first = max(1, cents // 3)
-        session.add(Payment(order_id=order.id, at=at, amount_cents=first))
-        session.add(Payment(order_id=order.id, at=at + timedelta(days=30), amount_cents=cents - first))
+        money.append(Payment(at=at, amount_cents=first))
+        money.append(Payment(at=at + timedelta(days=30), amount_cents=cents - first))
     if rng.random() < 0.08:
-        session.add(Return(order_id=order.id, at=at + timedelta(days=5), amount_cents=cents // 2, margin_cents=cents // 6, reason="broken"))
+        money.append(Return(at=at + timedelta(days=5), amount_cents=cents // 2, margin_cents=cents // 6, reason="broken"))
+    return order, money
+
+
+def computed() -> None:
+    """Compute everybody's worth, as the night does."""
+    with db.transaction():
+        run = nightly.want(by=SYSTEM)
+    compute.compute(run.id)
 
 
 def lives(made: list[int], *, inbox: int, by: Actor, seed: int = 11) -> None:

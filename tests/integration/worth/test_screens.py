@@ -9,8 +9,6 @@ import pytest
 from sqlalchemy import select
 
 from helpdesk import clock, db
-from helpdesk.actor import SYSTEM
-from helpdesk.agents.worth import compute, nightly
 from helpdesk.crm import staying
 from helpdesk.crm.models import Contact, Order
 from helpdesk.crm.retention import cohorts
@@ -18,24 +16,13 @@ from helpdesk.crm.worth_models import CustomerValue, ValueRun
 from helpdesk.preferences import prefer
 from tests.desks import TestDesk
 from tests.forms import Browser
-from tests.integration.worth import sample
-
-
-@pytest.fixture
-def computed(desk: TestDesk, stopped: clock.Hand) -> list[int]:
-    with db.transaction():
-        prefer(rates="USD 0.9", minute_cents=80, winning_cents=500)
-        made = sample.customers()
-        run = nightly.want(by=SYSTEM)
-    compute.compute(run.id)
-    return made
 
 
 def words(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
-def test_a_customers_page_explains_every_figure_to_those_who_may_see_it(desk: TestDesk, computed: list[int]) -> None:
+def test_a_customers_page_explains_every_figure_to_those_who_may_see_it(desk: TestDesk, valued: list[int]) -> None:
     with db.read() as session:
         row = session.scalars(select(CustomerValue).where(CustomerValue.tier == "key", CustomerValue.habit != "")).first()
     assert row is not None
@@ -48,7 +35,7 @@ def test_a_customers_page_explains_every_figure_to_those_who_may_see_it(desk: Te
     assert "How was this computed?" not in hidden and "RFM" not in hidden
 
 
-def test_the_retention_screen_shows_cohorts_rate_reasons_and_scorecard_with_counts(desk: TestDesk, computed: list[int]) -> None:
+def test_the_retention_screen_shows_cohorts_rate_reasons_and_scorecard_with_counts(desk: TestDesk, valued: list[int]) -> None:
     dana = Browser(desk, desk.people.dana)
     page = words(dana.open("/retention").text)
     with db.read() as session:
@@ -59,7 +46,7 @@ def test_the_retention_screen_shows_cohorts_rate_reasons_and_scorecard_with_coun
     assert "Cohorts by month of first purchase" in page and "Scorecard" in page and "Why customers left" in page
 
 
-def test_cohorts_counted_by_the_database_are_those_of_the_formula(desk: TestDesk, computed: list[int]) -> None:
+def test_cohorts_counted_by_the_database_are_those_of_the_formula(desk: TestDesk, valued: list[int]) -> None:
     today = clock.now().date()
     with db.read() as session:
         pairs = [(order.contact_id, order.at.date()) for order in session.scalars(select(Order)) if order.status != "returned"]
@@ -72,7 +59,7 @@ def test_cohorts_counted_by_the_database_are_those_of_the_formula(desk: TestDesk
         assert one.month > date(2025, 1, 1)
 
 
-def test_the_model_answers_without_scripts_and_in_part_to_them(desk: TestDesk, computed: list[int]) -> None:
+def test_the_model_answers_without_scripts_and_in_part_to_them(desk: TestDesk, valued: list[int]) -> None:
     dana = Browser(desk, desk.people.dana)
     asked = "customers=1000&acquired=200&profit=100&cost=50&retention=80&discount=10&years=5&points=5"
     for path, headers in ((f"/retention?{asked}", {}), (f"/retention/model?{asked}", {"HX-Request": "true"})):
@@ -94,15 +81,15 @@ def test_a_supervisor_has_it_computed_once_and_an_agent_cannot(desk: TestDesk, s
         assert len(session.scalars(select(ValueRun)).all()) == 1
 
 
-def test_where_the_desk_wants_it_so_every_colleague_sees_worth(desk: TestDesk, computed: list[int]) -> None:
+def test_where_the_desk_wants_it_so_every_colleague_sees_worth(desk: TestDesk, valued: list[int]) -> None:
     with db.transaction():
         prefer(value_seen_by="all")
     alice = Browser(desk, desk.people.alice)
     assert alice.open("/retention").status_code == 200
-    assert "How was this computed?" in alice.open(f"/customers/{computed[0]}").text
+    assert "How was this computed?" in alice.open(f"/customers/{valued[0]}").text
 
 
-def test_small_regular_buyers_outrank_a_big_one_in_the_boost(desk: TestDesk, computed: list[int]) -> None:
+def test_small_regular_buyers_outrank_a_big_one_in_the_boost(desk: TestDesk, valued: list[int]) -> None:
     with db.read() as session:
         rows = list(session.scalars(select(CustomerValue)))
         big = max((row for row in rows if row.tier == "single"), key=lambda row: row.margin_cents)

@@ -25,19 +25,12 @@ from tests.integration.worth import sample
 RATES = {"EUR": 1.0, "USD": 0.9}
 
 
-def computed(desk: TestDesk) -> tuple[ValueRun, dict[int, CustomerValue]]:
-    with db.transaction():
-        run = nightly.want(by=SYSTEM)
-    compute.compute(run.id)
+def found() -> tuple[ValueRun, dict[int, CustomerValue]]:
+    """The newest computation and everybody's value by it."""
     with db.read() as session:
-        return session.get_one(ValueRun, run.id), {row.contact_id: row for row in session.scalars(select(CustomerValue))}
-
-
-@pytest.fixture
-def bought(desk: TestDesk, stopped: clock.Hand) -> list[int]:
-    with db.transaction():
-        prefer(rates="USD 0.9", minute_cents=80, winning_cents=500, reply_s=240)
-        return sample.customers()
+        run = session.scalars(select(ValueRun).order_by(ValueRun.id.desc())).first()
+        assert run is not None
+        return run, {row.contact_id: row for row in session.scalars(select(CustomerValue))}
 
 
 def purchases(ids: list[int]) -> dict[int, list[value.Purchase]]:
@@ -60,14 +53,14 @@ def purchases(ids: list[int]) -> dict[int, list[value.Purchase]]:
     return found
 
 
-def test_historic_value_is_margin_less_winning_and_service_for_every_customer(desk: TestDesk, bought: list[int]) -> None:
-    run, rows = computed(desk)
+def test_historic_value_is_margin_less_winning_and_service_for_every_customer(desk: TestDesk, valued: list[int]) -> None:
+    run, rows = found()
     with db.read() as session:
         talks: dict[int, list[float]] = {}
         for entry in session.scalars(select(Interaction)):
             seconds = 240 if entry.kind == "message" else entry.duration_s
             talks.setdefault(entry.contact_id, []).append(seconds or 0)
-    for contact, known in purchases(bought).items():
+    for contact, known in purchases(valued).items():
         plain = value.historic_value(
             [one.margin for one in known], as_of=run.as_of, acquisition_cost=5.0 if known else 0.0,
             handle_seconds=talks.get(contact, []), cost_per_minute=0.8,
@@ -77,10 +70,10 @@ def test_historic_value_is_margin_less_winning_and_service_for_every_customer(de
         assert (row.purchases, row.contacts, row.handle_s) == (plain.n, plain.inputs["contacts"], plain.inputs["handle_seconds"])
 
 
-def test_lifetime_value_is_the_formula_with_the_desks_own_retention(desk: TestDesk, bought: list[int]) -> None:
-    run, rows = computed(desk)
+def test_lifetime_value_is_the_formula_with_the_desks_own_retention(desk: TestDesk, valued: list[int]) -> None:
+    run, rows = found()
     year = timedelta(days=365)
-    all_bought = purchases(bought)
+    all_bought = purchases(valued)
     start = {c for c, known in all_bought.items() if any(run.as_of - 2 * year < p.at <= run.as_of - year for p in known)}
     stayed = {c for c in start if any(p.at > run.as_of - year for p in all_bought[c])}
     assert run.model["retention"]["n"] == len(start) > 20
@@ -94,28 +87,28 @@ def test_lifetime_value_is_the_formula_with_the_desks_own_retention(desk: TestDe
         assert rows[contact].lifetime_cents == pytest.approx(plain.value * 100, abs=1)
 
 
-def test_classes_and_tiers_are_those_of_the_formulas(desk: TestDesk, bought: list[int]) -> None:
-    run, rows = computed(desk)
-    known = purchases(bought)
+def test_classes_and_tiers_are_those_of_the_formulas(desk: TestDesk, valued: list[int]) -> None:
+    run, rows = found()
+    known = purchases(valued)
     classes, standings = value.rfm(known, as_of=run.as_of), value.tiers(known, as_of=run.as_of)
-    assert {contact: rows[contact].rfm for contact in bought} == {contact: str(classes.get(contact, "")) for contact in bought}
-    assert {contact: rows[contact].tier for contact in bought} == {contact: standings[contact].tier.value for contact in bought}
+    assert {contact: rows[contact].rfm for contact in valued} == {contact: str(classes.get(contact, "")) for contact in valued}
+    assert {contact: rows[contact].tier for contact in valued} == {contact: standings[contact].tier.value for contact in valued}
     assert {"key", "regular", "occasional", "single"} <= {row.tier for row in rows.values()}
     with db.read() as session:
-        told = {contact.id: contact for contact in session.scalars(select(Contact).where(Contact.id.in_(bought)))}
-        assert all(told[contact].tier == (rows[contact].tier if rows[contact].tier != "none" else "") for contact in bought)
-        assert all(told[contact].value_cents == rows[contact].historic_cents for contact in bought)
+        told = {contact.id: contact for contact in session.scalars(select(Contact).where(Contact.id.in_(valued)))}
+        assert all(told[contact].tier == (rows[contact].tier if rows[contact].tier != "none" else "") for contact in valued)
+        assert all(told[contact].value_cents == rows[contact].historic_cents for contact in valued)
         key = next(contact for contact in told.values() if contact.tier == "key")
         assert queries.boost_tier(key) == "key"
 
 
-def test_what_is_still_to_come_equals_the_models_taken_one_by_one(desk: TestDesk, bought: list[int]) -> None:
-    run, rows = computed(desk)
+def test_what_is_still_to_come_equals_the_models_taken_one_by_one(desk: TestDesk, valued: list[int]) -> None:
+    run, rows = found()
     model = run.model
     buying = btyd.BgNbd(*(model["buying"][name] for name in ("r", "alpha", "a", "b")))
     spending = btyd.GammaGamma(*(model["spending"][name] for name in ("p", "q", "gamma")))
     compared = 0
-    for contact, known in purchases(bought).items():
+    for contact, known in purchases(valued).items():
         seen = btyd.history([p.at.date() for p in known], as_of=run.as_of.date())
         if seen is None:
             continue
@@ -132,8 +125,8 @@ def test_what_is_still_to_come_equals_the_models_taken_one_by_one(desk: TestDesk
     assert compared > 100 and model["buying"]["n"] == compared
 
 
-def test_how_a_customer_pays_is_told_from_the_payments(desk: TestDesk, bought: list[int]) -> None:
-    run, rows = computed(desk)
+def test_how_a_customer_pays_is_told_from_the_payments(desk: TestDesk, valued: list[int]) -> None:
+    run, rows = found()
     with db.read() as session:
         payments: dict[int, list[Payment]] = {}
         for payment in session.scalars(select(Payment).where(Payment.at <= run.as_of)):
@@ -142,7 +135,7 @@ def test_how_a_customer_pays_is_told_from_the_payments(desk: TestDesk, bought: l
         for order in session.scalars(select(Order).where(Order.status != "returned")):
             made = tuple((one.at, float(one.amount_cents)) for one in payments.get(order.id, []))
             orders.setdefault(order.contact_id, []).append(value.PaidOrder(order.total_cents, order.at, made))
-    for contact in bought:
+    for contact in valued:
         plain = value.paying(orders.get(contact, []), as_of=run.as_of)
         row = rows[contact]
         assert (row.habit, row.paid_orders, row.paid_at_once) == (
@@ -153,8 +146,8 @@ def test_how_a_customer_pays_is_told_from_the_payments(desk: TestDesk, bought: l
     assert {"at_once", "instalments", "mixed"} <= {row.habit for row in rows.values()}
 
 
-def test_health_is_the_model_of_the_run_over_signals_anybody_can_check(desk: TestDesk, bought: list[int]) -> None:
-    run, rows = computed(desk)
+def test_health_is_the_model_of_the_run_over_signals_anybody_can_check(desk: TestDesk, valued: list[int]) -> None:
+    run, rows = found()
     kept = run.model["health"]
     weights = health.Weights(kept["intercept"], kept["weight"], kept["usual"], kept["n"])
     with db.read() as session:
@@ -165,7 +158,7 @@ def test_health_is_the_model_of_the_run_over_signals_anybody_can_check(desk: Tes
             given.setdefault(rating.contact_id, []).append(Given(Question(rating.kind), rating.score, rating.at))
         told = {contact.id: contact for contact in session.scalars(select(Contact))}
     checked = 0
-    for contact, known in purchases(bought).items():
+    for contact, known in purchases(valued).items():
         if not known:
             continue
         days = sorted({p.at.date() for p in known})
@@ -187,7 +180,8 @@ def test_health_learns_from_the_desks_own_leavers_and_says_how_good_it_was(desk:
     with db.transaction():
         prefer(rates="USD 0.9")
         sample.customers(450, seed=3)
-    run, _rows = computed(desk)
+    sample.computed()
+    run, _rows = found()
     kept = run.model["health"]
     assert kept["n"] >= compute.FEWEST_CASES and kept["test"]["n"] >= compute.FEWEST_CASES
     assert kept["test"]["auc"] > 0.5 and sum(one[0] for one in kept["test"]["bins"]) == kept["test"]["n"]
@@ -196,16 +190,17 @@ def test_health_learns_from_the_desks_own_leavers_and_says_how_good_it_was(desk:
 def test_who_buys_in_a_currency_without_a_rate_is_counted_not_guessed(desk: TestDesk, bought: list[int]) -> None:
     with db.transaction():
         prefer(rates="")
-    run, rows = computed(desk)
+    sample.computed()
+    run, rows = found()
     with db.read() as session:
         dollars = [order for order in session.scalars(select(Order)) if order.currency == "USD" and order.status != "returned"]
     assert run.model["unconverted"] == len(dollars) > 0
     assert sum(row.purchases for row in rows.values()) == run.orders
 
 
-def test_merged_people_are_worth_one_sum_and_erased_ones_nothing(desk: TestDesk, bought: list[int]) -> None:
-    _run, before = computed(desk)
-    first, second, third = [contact for contact in bought if before[contact].purchases > 1][:3]
+def test_merged_people_are_worth_one_sum_and_erased_ones_nothing(desk: TestDesk, valued: list[int]) -> None:
+    _run, before = found()
+    first, second, third = [contact for contact in valued if before[contact].purchases > 1][:3]
     with db.transaction() as session:
         session.get_one(Contact, second).merged_into_id = first
         session.get_one(Contact, third).erased_at = clock.now()
@@ -214,9 +209,9 @@ def test_merged_people_are_worth_one_sum_and_erased_ones_nothing(desk: TestDesk,
     assert second not in after and third not in after
 
 
-def test_a_merge_adds_up_what_both_are_worth_at_once_and_parting_takes_it_apart(desk: TestDesk, bought: list[int]) -> None:
-    _run, rows = computed(desk)
-    first, second = [contact for contact in bought if rows[contact].purchases > 1][:2]
+def test_a_merge_adds_up_what_both_are_worth_at_once_and_parting_takes_it_apart(desk: TestDesk, valued: list[int]) -> None:
+    _run, rows = found()
+    first, second = [contact for contact in valued if rows[contact].purchases > 1][:2]
     by = Actor("user", desk.people.dana)
     with db.transaction() as session:
         made = merging.merge(session.get_one(Contact, second), session.get_one(Contact, first), by=by)
@@ -238,9 +233,9 @@ def test_a_merge_adds_up_what_both_are_worth_at_once_and_parting_takes_it_apart(
     assert after[first].historic_cents == rows[first].historic_cents
 
 
-def test_who_does_not_want_to_be_profiled_is_left_out_and_loses_what_was_computed_at_once(desk: TestDesk, bought: list[int]) -> None:
-    _run, rows = computed(desk)
-    shy, vip = [contact for contact in bought if rows[contact].tier != "none"][:2]
+def test_who_does_not_want_to_be_profiled_is_left_out_and_loses_what_was_computed_at_once(desk: TestDesk, valued: list[int]) -> None:
+    _run, rows = found()
+    shy, vip = [contact for contact in valued if rows[contact].tier != "none"][:2]
     by = Actor("user", desk.people.dana)
     with db.transaction() as session:
         session.get_one(Contact, vip).tier = "vip"
@@ -272,20 +267,20 @@ def computed_later(desk: TestDesk) -> tuple[ValueRun, dict[int, CustomerValue]]:
         run.as_of = clock.now() + timedelta(minutes=1)
         session.flush()
     compute.compute(run.id)
-    with db.read() as session:
-        return session.get_one(ValueRun, run.id), {row.contact_id: row for row in session.scalars(select(CustomerValue))}
+    return found()
 
 
 def test_a_tier_that_a_person_gave_stays(desk: TestDesk, bought: list[int]) -> None:
     with db.transaction() as session:
         session.get_one(Contact, bought[0]).tier = "vip"
-    computed(desk)
+    sample.computed()
     with db.read() as session:
         assert session.get_one(Contact, bought[0]).tier == "vip"
 
 
 def test_a_desk_without_purchases_or_customers_of_them_computes_to_nothing_known(desk: TestDesk, stopped: clock.Hand) -> None:
-    run, rows = computed(desk)
+    sample.computed()
+    run, rows = found()
     assert run.state == "done" and run.model["retention"] == {"rate": None, "n": 0, "stayed": 0, "end": 0}
     assert all((row.lifetime_cents, row.to_come_cents, row.health, row.tier) == (None, None, None, "none") for row in rows.values())
 
@@ -307,9 +302,9 @@ def test_the_night_computes_once_in_a_process_of_its_own(desk: TestDesk, bought:
 
 
 def test_a_computation_that_fails_says_so_and_the_old_figures_stay(
-    desk: TestDesk, bought: list[int], stopped: clock.Hand, monkeypatch: pytest.MonkeyPatch
+    desk: TestDesk, valued: list[int], stopped: clock.Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _run, before = computed(desk)
+    _run, before = found()
     monkeypatch.setattr(compute, "_rfm", lambda *_: 1 / 0)
     with db.transaction():
         run = nightly.want(by=SYSTEM)
