@@ -38,13 +38,14 @@ def retrieval() -> ModuleType:
     return module
 
 
-@pytest.fixture(params=sorted(AIMS))
+@pytest.fixture(scope="module", params=sorted(AIMS))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(name: str) -> Iterator[Engine]:
+    """A search over the set's articles, made once for all that is asked of it."""
     with commands.searching(commands.load(SETS / name)) as engine:
         yield engine
 

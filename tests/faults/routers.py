@@ -1,15 +1,24 @@
-"""A process that routes, to be run beside others and killed: `python -m tests.faults.routers DATABASE_URL WORKERS SECONDS`.
+"""Processes that route, to be run beside others and killed, as a program (below) and as what tests hold of them (`Routers`).
 
-Each worker serves agents at random and drains deliveries until nothing waits or its time is over; a lost database is waited for.
+The program reads lines of JSON, each a process to fork, so that everything is imported once: {"url": the database, "workers": how many,
+"seconds": for how long at most}; the answer is its number. Each worker serves agents at random and drains deliveries until nothing waits
+or its time is over; a lost database is waited for.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import select as waiting
+import signal
+import subprocess
 import sys
 import threading
 import time
+import traceback
 from contextlib import suppress
+from pathlib import Path
 
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,8 +29,68 @@ from helpdesk.agents.models import AgentProfile
 from helpdesk.errors import HelpdeskError
 
 
-def main(url: str, workers: int, seconds: float) -> None:
+class Router:
+    """One of the processes. It is the program's child, not ours: the kernel tells us of its end all the same."""
+
+    def __init__(self, number: int) -> None:
+        self._process = os.pidfd_open(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would; returns once it is gone."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+        assert self.ended(5)
+
+    def ended(self, patience_s: float) -> bool:
+        """Whether it has ended, waited for so long."""
+        return bool(waiting.select([self._process], [], [], patience_s)[0])
+
+
+class Routers:
+    """The program, spoken to."""
+
+    def __init__(self) -> None:
+        self._program = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.routers"],
+            cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def start(self, url: str, workers: int, *, processes: int, seconds: float) -> list[Router]:
+        """So many processes, which share so many workers."""
+        assert self._program.stdin is not None and self._program.stdout is not None
+        started = []
+        for _ in range(processes):
+            self._program.stdin.write(json.dumps({"url": url, "workers": workers // processes, "seconds": seconds}) + "\n")
+            self._program.stdin.flush()
+            started.append(Router(int(self._program.stdout.readline())))
+        return started
+
+    def close(self) -> None:
+        assert self._program.stdin is not None and self._program.stdout is not None
+        self._program.stdin.close()
+        self._program.wait(10)
+        self._program.stdout.close()
+
+
+# --- the program ---------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
     events.load_reactions()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            try:
+                run(**json.loads(line))
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        print(child, flush=True)
+
+
+def run(url: str, workers: int, seconds: float) -> None:
     db.connect(url, pool_size=workers)
     until = time.monotonic() + seconds
     threads = [threading.Thread(target=route, args=(until, number)) for number in range(workers)]
@@ -50,4 +119,4 @@ def route(until: float, number: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    main()

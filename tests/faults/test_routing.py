@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -25,14 +23,11 @@ from helpdesk.preferences import prefer
 from helpdesk.tickets.models import Queue, Ticket
 from tests import people
 from tests.desks import TestDesk
+from tests.faults.routers import Router, Routers
 from tests.servers import PostgresServer
 
-ROOT = Path(__file__).parents[2]
-SIZES = pytest.mark.parametrize(
-    ("items", "agents", "workers"),
-    [(80, 8, 8), pytest.param(1000, 40, 100, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
-    ids=["sample", "full"],
-)
+FULL = pytest.param(1000, 40, 100, marks=[pytest.mark.soak, pytest.mark.timeout(900)], id="full")
+SIZES = pytest.mark.parametrize(("items", "agents", "workers"), [pytest.param(80, 8, 8, id="sample"), FULL])
 
 
 @pytest.fixture
@@ -72,18 +67,28 @@ def waits(app: Desk, company: people.Company, items: int, agents: int) -> list[i
     return users
 
 
-def routers(url: str, workers: int, *, processes: int, seconds: float) -> list[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "tests.faults.routers", url, str(workers // processes), str(seconds)]
-    return [subprocess.Popen(command, cwd=ROOT) for _ in range(processes)]
+@pytest.fixture(scope="module")
+def routers() -> Iterator[Routers]:
+    program = Routers()
+    yield program
+    program.close()
 
 
-def finish(processes: list[subprocess.Popen[bytes]], patience: float) -> None:
+def finish(processes: list[Router], patience_s: float) -> None:
     for process in processes:
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
+        if not process.ended(patience_s):
             process.kill()
-            process.wait(5)
+
+
+def reach(held_out: float) -> None:
+    """Wait until so many items are held out."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with db.read() as session:
+            if (session.scalar(select(func.count()).select_from(Offer)) or 0) >= held_out:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"{held_out:.0f} items were never held out")
 
 
 def check(users: list[int], items: int) -> None:
@@ -100,13 +105,13 @@ def check(users: list[int], items: int) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.slow
-@SIZES
+@pytest.mark.parametrize(("items", "agents", "workers"), [FULL])  # with kills, below, a small number shows it too
 def test_many_workers_of_several_processes_give_each_item_one_agent(
-    house: tuple[Desk, people.Company, str], items: int, agents: int, workers: int
+    house: tuple[Desk, people.Company, str], routers: Routers, items: int, agents: int, workers: int
 ) -> None:
     app, company, url = house
     users = waits(app, company, items, agents)
-    finish(routers(url, workers, processes=2, seconds=200), 240)
+    finish(routers.start(url, workers, processes=2, seconds=200), 240)
     check(users, items)
 
 
@@ -114,18 +119,18 @@ def test_many_workers_of_several_processes_give_each_item_one_agent(
 @pytest.mark.slow
 @SIZES
 def test_routers_killed_at_random_moments_leave_nothing_half_done(
-    house: tuple[Desk, people.Company, str], items: int, agents: int, workers: int
+    house: tuple[Desk, people.Company, str], routers: Routers, items: int, agents: int, workers: int
 ) -> None:
     app, company, url = house
     users = waits(app, company, items, agents)
     rng = random.Random(items)
-    for _ in range(3):
-        running = routers(url, workers, processes=2, seconds=200)
-        time.sleep(rng.uniform(2.0, 4.0))
+    for part in (0.1, 0.35, 0.6):
+        running = routers.start(url, workers, processes=2, seconds=200)
+        reach(part * items)
+        time.sleep(rng.uniform(0, 0.05))
         for process in running:
             process.kill()
-            process.wait(5)
-    finish(routers(url, workers, processes=2, seconds=200), 240)
+    finish(routers.start(url, workers, processes=2, seconds=200), 240)
     check(users, items)
 
 
@@ -133,13 +138,18 @@ def test_routers_killed_at_random_moments_leave_nothing_half_done(
 @pytest.mark.slow
 @SIZES
 def test_a_database_that_is_killed_and_started_again_loses_and_doubles_nothing(
-    house: tuple[Desk, people.Company, str], own_postgres: PostgresServer, items: int, agents: int, workers: int
+    house: tuple[Desk, people.Company, str],
+    routers: Routers,
+    own_postgres: PostgresServer,
+    items: int,
+    agents: int,
+    workers: int,
 ) -> None:
     app, company, url = house
     users = waits(app, company, items, agents)
-    running = routers(url, workers, processes=2, seconds=200)
-    for _ in range(2):
-        time.sleep(3.0)
+    running = routers.start(url, workers, processes=2, seconds=200)
+    for part in (0.2, 0.5):
+        reach(part * items)
         own_postgres.kill()
         own_postgres.start()
     finish(running, 240)

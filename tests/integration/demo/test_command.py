@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner, Result
 
 from helpdesk.demo import command
 from tests.servers import dies_with_us, free_port
@@ -58,6 +59,11 @@ def run(folder: Path, port: int, *more: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(words(port, *more), cwd=ROOT, env=environ(folder), capture_output=True, text=True, timeout=60)
 
 
+def tried(folder: Path, *more: str) -> Result:
+    """A start that is refused before anything is served, in this process."""
+    return CliRunner().invoke(command.demo, ["--port", str(free_port()), *more], env=environ(folder))
+
+
 def open_socket(port: int) -> socket.socket:
     """An open screen: a websocket after its handshake, as a browser would hold it."""
     made = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -87,8 +93,8 @@ def test_a_demo_is_made_once_kept_and_ends_within_seconds_with_a_socket_open(tmp
 
         taken = run(folder, port)
         assert taken.returncode == 1 and f"127.0.0.1:{port} cannot be had" in taken.stderr
-        second = run(folder, free_port(), "--reset")
-        assert second.returncode == 1 and "another demo is running" in second.stderr
+        second = tried(folder, "--reset")
+        assert second.exit_code == 1 and "another demo is running" in second.output
 
         screen = open_socket(port)
         begun = time.monotonic()
@@ -107,12 +113,11 @@ def test_a_demo_is_made_once_kept_and_ends_within_seconds_with_a_socket_open(tmp
     assert up is not None and float(up[1]) < 30, printed
 
 
-@pytest.mark.slow
 def test_a_folder_that_is_not_a_demos_is_never_touched_not_even_by_reset(tmp_path: Path) -> None:
     (tmp_path / "helpdesk.db").write_text("a desk in use")
-    refused = run(tmp_path, free_port(), "--reset")
-    assert refused.returncode == 1
-    assert "is not a demo" in refused.stderr and "Nothing was touched" in refused.stderr
+    refused = tried(tmp_path, "--reset")
+    assert refused.exit_code == 1
+    assert "is not a demo" in refused.output and "Nothing was touched" in refused.output
     assert (tmp_path / "helpdesk.db").read_text() == "a desk in use"
     assert [path.name for path in tmp_path.iterdir()] == ["helpdesk.db"]
 
