@@ -38,8 +38,9 @@ test: packages $(VENV)/.installed-dev assets
 quick: $(VENV)/.installed-dev assets
 	@$(BIN)/pytest -q -m "$(QUICK)" -n $(WORKERS) --dist loadfile tests/unit tests/integration/tickets $(ARGS)
 
+# Each test alone and for a bounded time, with a summary and the figures at the end; make soak ARGS="killed" runs those of that name.
 soak: packages $(VENV)/.installed-dev assets
-	@$(BIN)/pytest -m soak --timeout 7200 $(ARGS)
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

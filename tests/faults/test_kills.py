@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 #: From the first mail to the last ticket, whatever is killed meanwhile.
 BUDGET_S = 1140
 Say = Callable[[Callable[[], str]], None]
+Note = Callable[[str, object], None]
 
 
 def letter(number: int) -> EmailMessage:
@@ -101,6 +102,11 @@ def wrongs(mails: int, answered: Collection[int] | None = None) -> list[str]:
     return found + [f"nobody wrote {subject!r}: tickets {numbers}" for subject, numbers in tickets.items()]
 
 
+def note(record_property: Note, **figures: object) -> None:
+    for name, value in figures.items():
+        record_property(name, value)
+
+
 def strike(desk: RunningDesk, kills: int, wait_s: Callable[[], float], until: float, say: Say, how_far: Callable[[], str]) -> int:
     """Kill and start the server again and again; how often before the time was over."""
     for done in range(kills):
@@ -123,7 +129,9 @@ def strike(desk: RunningDesk, kills: int, wait_s: Callable[[], float], until: fl
     ],
     ids=["sample", "tenth", "fifth", "promised"],
 )
-def test_mails_survive_the_server_being_killed_at_random_moments(tmp_path: Path, forge: Forge, say: Say, mails: int, kills: int) -> None:
+def test_mails_survive_the_server_being_killed_at_random_moments(
+    tmp_path: Path, forge: Forge, say: Say, record_property: Note, mails: int, kills: int
+) -> None:
     rng = random.Random(mails)
     desk = RunningDesk(tmp_path / "desk", forge=forge)
     company = desk.prepare()
@@ -133,7 +141,8 @@ def test_mails_survive_the_server_being_killed_at_random_moments(tmp_path: Path,
             session.get_one(AgentProfile, user).capacity = mails
             presence.set_presence(user, PresenceState.AVAILABLE, by=Actor("user", user))
     desk.start()
-    until = time.monotonic() + BUDGET_S
+    begun = time.monotonic()
+    until = begun + BUDGET_S
     try:
         senders = Senders(desk.mail_port, mails, until)
 
@@ -148,6 +157,7 @@ def test_mails_survive_the_server_being_killed_at_random_moments(tmp_path: Path,
         senders.join()
         left = how_far()
         wrong = wrongs(mails, set(senders.answered))
+        note(record_property, mails=mails, kills=struck, wrong=len(wrong), seconds=round(time.monotonic() - begun))
         with db.read() as session:
             inbound = session.scalar(select(func.count()).select_from(Message).where(Message.kind == MessageKind.INBOUND))
             owners = Counter(session.scalars(select(Assignment.item_id).where(Assignment.ended_at.is_(None))))
@@ -166,7 +176,9 @@ def test_mails_survive_the_server_being_killed_at_random_moments(tmp_path: Path,
 @pytest.mark.parametrize(
     ("mails", "kills"), [(20, 1), pytest.param(1000, 40, marks=[pytest.mark.soak, pytest.mark.timeout(1300)])], ids=["sample", "full"]
 )
-def test_mails_survive_the_fetcher_being_killed_at_random_moments(tmp_path: Path, forge: Forge, say: Say, mails: int, kills: int) -> None:
+def test_mails_survive_the_fetcher_being_killed_at_random_moments(
+    tmp_path: Path, forge: Forge, say: Say, record_property: Note, mails: int, kills: int
+) -> None:
     rng = random.Random(mails)
     desk = RunningDesk(tmp_path / "desk", forge=forge)
     company = desk.prepare()
@@ -185,7 +197,8 @@ def test_mails_survive_the_fetcher_being_killed_at_random_moments(tmp_path: Path
             )
             accounts.add(session.get_one(Inbox, company.mail), shape, by=SYSTEM)
         desk.start()
-        until = time.monotonic() + BUDGET_S
+        begun = time.monotonic()
+        until = begun + BUDGET_S
         try:
 
             def how_far() -> str:
@@ -196,6 +209,7 @@ def test_mails_survive_the_fetcher_being_killed_at_random_moments(tmp_path: Path
                 say(how_far)
                 time.sleep(0.5)
             left, wrong = how_far(), wrongs(mails)
+            note(record_property, mails=mails, kills=struck, wrong=len(wrong), seconds=round(time.monotonic() - begun))
             assert not wrong, f"{left}\n" + "\n".join(wrong) + desk.log()
             assert not server.inbox.mails and len(server.folders["Done"].mails) == mails
             assert struck == kills, f"the time was over after {struck} kills"

@@ -103,7 +103,12 @@ def test_a_sender_killed_at_a_step_loses_nothing_and_doubles_only_what_the_serve
     ("mails", "kills"), [(20, 1), pytest.param(150, 12, marks=[pytest.mark.soak, pytest.mark.timeout(900)])], ids=["sample", "full"]
 )
 def test_the_outbox_of_a_desk_killed_while_it_sends_is_empty_a_minute_later(
-    tmp_path: Path, forge: Forge, say: Callable[[Callable[[], str]], None], mails: int, kills: int
+    tmp_path: Path,
+    forge: Forge,
+    say: Callable[[Callable[[], str]], None],
+    record_property: Callable[[str, object], None],
+    mails: int,
+    kills: int,
 ) -> None:
     rng = random.Random(mails)
     with prepared(tmp_path / "desk", forge=forge) as desk:
@@ -127,6 +132,8 @@ def test_the_outbox_of_a_desk_killed_while_it_sends_is_empty_a_minute_later(
         assert not left, "\n".join(left) + desk.log()
     lost = [f"{header_id}: {said}, not at the server" for header_id, said in rows.items() if not taken[header_id]]
     assert not lost and len(rows) == mails and set(taken) == set(rows), "\n".join(lost)
+    for name, figure in (("mails", mails), ("kills", kills), ("at the server", sum(taken.values()))):
+        record_property(name, figure)
     doubled = {header_id: count for header_id, count in taken.items() if count > 1}
     assert sum(taken.values()) - mails <= kills, doubled
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.unit.email.mutants import mutants
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(5000, marks=[pytest.mark.soak, pytest.mark.timeout(4 * 3600)])], ids=["sample", "full"])
-def test_every_broken_mail_meets_a_fate(desk: TestDesk, count: int) -> None:
+def test_every_broken_mail_meets_a_fate(desk: TestDesk, record_property: Callable[[str, object], None], count: int) -> None:
     stored = 0
     for raw in mutants(count, seed=31):
         _arrival, new = ledger.store(
@@ -25,6 +26,8 @@ def test_every_broken_mail_meets_a_fate(desk: TestDesk, count: int) -> None:
             desk.work(patience_s=300)
     desk.work(patience_s=300)
     fates = Counter(row.state for row in arrivals())
+    for state, found in fates.most_common():
+        record_property(state.value, found)
     assert sum(fates.values()) == stored and not fates[ArrivalState.STORED]
     assert all(
         row.why

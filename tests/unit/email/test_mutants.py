@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given, settings
@@ -68,11 +69,15 @@ MANY = int(os.environ.get("MUTANTS", "5000"))
 
 @pytest.mark.soak
 @pytest.mark.timeout(6 * 3600)
-def test_thousands_of_broken_mails_take_no_long_time_either() -> None:
+def test_thousands_of_broken_mails_take_no_long_time_either(record_property: Callable[[str, object], None]) -> None:
+    longest = 0.0
     for raw in mutants(MANY, seed=2026):
         began = time.process_time()
         check(raw)
-        assert time.process_time() - began < 10
+        longest = max(longest, time.process_time() - began)
+        assert longest < 10
+    record_property("mails", MANY)
+    record_property("longest, s", round(longest, 2))
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(MANY, marks=[pytest.mark.soak, pytest.mark.timeout(6 * 3600)])], ids=["sample", "full"])
