@@ -204,9 +204,10 @@ def transaction(*, durable: bool = True) -> Iterator[Session]:
                 if current.doomed:
                     opened.rollback()
                 else:
+                    opened.flush()  # what is written may itself have something to be done before the end
                     while current.before_commit:
-                        opened.flush()
                         current.before_commit.pop(0)()
+                        opened.flush()
                     opened.commit()
                     done = current
         finally:

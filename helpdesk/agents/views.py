@@ -15,6 +15,7 @@ from helpdesk.agents.scheduled import shown as scheduled
 from helpdesk.auth import Role, User
 from helpdesk.crm import access, calling, contacts, profile, timeline
 from helpdesk.crm import policy as crm_policy
+from helpdesk.crm import queries as crm_queries
 from helpdesk.crm.exchange.handing_out import hand_out
 from helpdesk.crm.models import Contact, Identity
 from helpdesk.kb import search
@@ -133,11 +134,8 @@ def find() -> Response:
         found.append(
             {"name": f"#{ticket.number} {ticket.subject}", "kind": _("Ticket"), "url": url_for("agents.inbox", number=ticket.number)}
         )
-    like = words.replace("%", "").replace("_", "")
-    alive = (crm_policy.visible(who), Contact.erased_at.is_(None), Contact.merged_into_id.is_(None))
-    people = select(Contact).where(Contact.name.ilike(f"%{like}%"), *alive).limit(5)
-    for contact in db.session().scalars(people):
-        found.append({"name": contact.name, "kind": _("Customer"), "url": f"/customers/{contact.id}"})
+    for one in crm_queries.page(who, crm_queries.Wanted(q=words), limit=5).rows:
+        found.append({"name": one.contact.name, "kind": _("Customer"), "url": f"/customers/{one.contact.id}"})
     for article in search.suggest_articles(words, who, web.lang()):
         url = url_for("kb.article", language=article.language, slug=article.slug)
         found.append({"name": article.words, "kind": _("Article"), "url": url})

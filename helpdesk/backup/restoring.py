@@ -217,7 +217,7 @@ def _into_postgresql(settings: Settings, staging: Path, done: Restored, erased: 
     say("loading")
     with db.engine().connect() as connection:
         names = ", ".join(tables.quoted(table.name) for table in tables.tables(connection))
-        connection.exec_driver_sql(f"TRUNCATE {names}, message_words")
+        connection.exec_driver_sql(f"TRUNCATE {names} CASCADE")  # with the words by which messages and customers are found
         _load(connection, staging, done, say)
         _put_files(settings, staging, done)
         connection.commit()
@@ -308,8 +308,9 @@ def _moment(connection: Connection, at: datetime) -> Any:
 
 
 def _finish(say: Say) -> None:
-    """Bring an older backup to this version, and make the words of every message findable again."""
+    """Bring an older backup to this version, and make every message and customer findable again."""
     schema.upgrade()
+    from helpdesk.crm import finding
     from helpdesk.crm.models import Contact
     from helpdesk.tickets import search
     from helpdesk.tickets.models import Message, Ticket
@@ -326,6 +327,9 @@ def _finish(say: Say) -> None:
         )
         rows = session.execute(found.execution_options(yield_per=1000))
         search.remember_all((row.id, "\n".join((*_named_once(row, begun), row.text))) for row in rows)
+    say("customer search")
+    with db.transaction():
+        finding.rebuild()
 
 
 def _named_once(row: Any, begun: set[int]) -> tuple[str, ...]:

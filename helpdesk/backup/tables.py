@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.types import JSON, TypeEngine
 
 #: Made by hand in the migrations or kept by them; rebuilt after a restore.
-DERIVED = ("message_words", "alembic_version", "sqlite_")
+DERIVED = ("message_words", "contact_words", "alembic_version", "sqlite_")
 
 
 @dataclass(frozen=True)

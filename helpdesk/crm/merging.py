@@ -20,7 +20,7 @@ from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.auth import User
 from helpdesk.catalog import ContactsMerged, ContactsUnmerged
-from helpdesk.crm import contacts, history, profile, timeline, worth
+from helpdesk.crm import contacts, finding, history, profile, timeline, worth
 from helpdesk.crm.base_models import Duplicate, Merge
 from helpdesk.crm.models import Contact, Identity, Interaction, Order, Rating
 from helpdesk.errors import Conflict, Invalid
@@ -111,6 +111,7 @@ def merge(source: Contact, into: Contact, *, by: Actor, take: Mapping[str, str] 
     history.change(into, values, by=by, quiet=True)
     _point([source.id, *_below(source.id)], into.id)
     source.merged_into_id = into.id
+    finding.touch(source.id, into.id)
     db.session().flush()
     timeline.recount(into)
     profile.refresh(into)
@@ -132,6 +133,7 @@ def undo(made: Merge, *, by: Actor) -> Parted:
     source, into = _locked(session.get_one(Contact, made.from_id), session.get_one(Contact, made.into_id))
     session.refresh(made)
     source.merged_into_id = None
+    finding.touch(source.id, into.id)
     session.flush()
     _point(_below(source.id), source.id)
     kept = _restore(made, into, by)

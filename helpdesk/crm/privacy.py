@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from helpdesk import clock, db, files
-from helpdesk.crm import access  # noqa: F401  (declares how long accesses are kept)
+from helpdesk.crm import access, finding  # noqa: F401  (access declares how long accesses are kept)
 from helpdesk.crm.base_models import Import, ImportRow, Unmatched
 from helpdesk.crm.care_models import CallBack
 from helpdesk.crm.models import Contact, Interaction
 from helpdesk.errors import NotFound
-from helpdesk.privacy import MARK, Person, classify, erases, exports
+from helpdesk.privacy import MARK, Person, classify, compacts, erases, exports, swept
 
 classify(
     "contact",
@@ -73,6 +73,7 @@ def customer(person: Person) -> None:
     session, now = db.session(), clock.now()
     for contact in session.scalars(select(Contact).where(Contact.id.in_(person.contacts))):
         contact.erased_at, contact.owner_id, contact.organization_id, contact.survey_allowed = now, None, None, False
+    finding.forget(person.contacts)
     session.execute(
         update(CallBack).where(CallBack.contact_id.in_(person.contacts), CallBack.done_at.is_(None)).values(done_at=now, outcome="dropped")
     )
@@ -81,6 +82,20 @@ def customer(person: Person) -> None:
     # Who called from an address of theirs, and was never told apart, was them as far as anybody can say.
     strangers = Unmatched.address.in_(person.addresses)
     session.execute(update(Unmatched).where(strangers).values(address="", text=MARK, candidates=[], external_id=None, settled_at=now))
+
+
+@swept("contact")
+def renamed(contact_ids: list[int]) -> None:
+    """Who was called by somebody's name is found by what is left of it."""
+    finding.touch(*contact_ids)
+
+
+@compacts
+def rewrite_pieces() -> None:
+    """SQLite's full-text table keeps what was taken out in its old segments until it is written anew; PostgreSQL's does not."""
+    if db.engine().dialect.name == "sqlite":
+        with db.transaction() as session:
+            session.execute(text("INSERT INTO contact_words(contact_words) VALUES('rebuild')"))
 
 
 @erases

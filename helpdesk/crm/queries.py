@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
 
 from helpdesk import clock, db, web
 from helpdesk.auth import STAFF, Principal, User
 from helpdesk.crm import contacts as people
-from helpdesk.crm import policy, profile, satisfaction, segments
+from helpdesk.crm import finding, pieces, policy, profile, satisfaction, segments
 from helpdesk.crm.figures import Figure
 from helpdesk.crm.keys import spellings
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Interaction, Organization, Rating
@@ -63,6 +63,8 @@ def page(who: Principal, wanted: Wanted, *, cursor: str | None = None, limit: in
         found = found.where(Contact.organization_id == wanted.organization_id)
     if wanted.q:
         found = found.where(matching(wanted.q))
+        if (few := may_match(wanted.q)) is not None:
+            found = found.where(Contact.id.in_(few))
     if wanted.segment is not None:
         found = found.where(segments.condition(who, wanted.segment))
     if wanted.sort == "name":
@@ -87,30 +89,73 @@ def by_name(wanted: Wanted) -> Wanted:
 
 
 def matching(words: str) -> ColumnElement[bool]:
-    """Each word stands in the name, in an address or in the organization's name; or all of it is a phone number, however written."""
+    """Each word stands in the name, in an address or in the organization's name; or all of it is a phone number, however written.
+
+    A word of one or two letters counts where one begins. Signs alone are no words, and find nobody.
+    """
+    said = _words(words)
+    if not said:
+        return false()
     conditions = []
-    for word in words.split()[:8]:
+    for word in said:
         by_address = _reached_by(Identity.value_norm.like(within(word.lower()), escape="\\"))
-        by_company = exists().where(Organization.id == Contact.organization_id, says(Organization.name, word))
-        conditions.append(or_(says(Contact.name, word), by_address, by_company))
-    digits = re.sub(r"\D", "", words)
-    if len(digits) < 5:
+        own, name = or_(says(Contact.name, word), by_address), says(Organization.name, word)
+        if pieces.short(word):
+            own, name = and_(finding.holds(word), own), _begins(Organization.name, word)
+        conditions.append(or_(own, exists().where(Organization.id == Contact.organization_id, name)))
+    if not (tail := _phone(words)):
         return and_(*conditions)
-    # 8 and +7 begin the same Russian number, 0 and +44 the same British one: what counts is the end.
-    tail = digits[1:] if digits[0] in "078" and len(digits) > 7 else digits
     phone = _reached_by(Identity.kind == IdentityKind.PHONE, Identity.value_norm.like(within(tail), escape="\\"))
     return or_(and_(*conditions), phone)
 
 
+def may_match(words: str) -> list[int] | None:
+    """The customers of whom `matching` may be true, by the index of pieces and by their organization; None when they are too many: then
+    walking the list meets a page of them soon.
+    """
+    said = _words(words)
+    found = finding.holding(said)
+    if found is None:
+        return None
+    if tail := _phone(words):
+        if (by_phone := finding.holding([tail])) is None:
+            return None
+        found += by_phone
+    companies = select(Organization.id).where(or_(*(says(Organization.name, word) for word in said)))
+    theirs = select(Contact.id).where(Contact.organization_id.in_(companies)).limit(finding.MOST + 1)
+    found += db.session().scalars(theirs)
+    return sorted(set(found)) if len(found) <= 2 * finding.MOST else None
+
+
+def _words(words: str) -> list[str]:
+    return [word for word in words.split() if pieces.wanted(word)][:8]
+
+
+def _phone(words: str) -> str:
+    """What a phone number ends with, if these words may be one, however it is written; else nothing."""
+    digits = re.sub(r"\D", "", words)
+    if len(digits) < 5:
+        return ""
+    # 8 and +7 begin the same Russian number, 0 and +44 the same British one: what counts is the end.
+    return digits[1:] if digits[0] in "078" and len(digits) > 7 else digits
+
+
 def _reached_by(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """An address that fits belongs to the contact, or to one that was merged into it."""
+    """An address that fits belongs to the contact, or to one that was merged into it. Asked of one contact at a time, never of all."""
     owner = aliased(Contact)
-    return Contact.id.in_(select(owner.canonical_id).join(Identity, Identity.contact_id == owner.id).where(*conditions))
+    theirs = or_(owner.id == Contact.id, owner.merged_into_id == Contact.id)
+    return exists().where(Identity.contact_id == owner.id, theirs, *conditions)
 
 
 def says(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
     """A part of a name, whatever its case."""
     return or_(*(column.ilike(within(form), escape="\\") for form in spellings(word)))
+
+
+def _begins(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
+    """A word of a name begins so."""
+    forms = [_LIKE.sub(r"\\\1", form) for form in spellings(word)]
+    return or_(*(column.ilike(like, escape="\\") for form in forms for like in (f"{form}%", f"% {form}%")))
 
 
 def within(text: str) -> str:

@@ -84,7 +84,7 @@ def compact() -> None:
     for step in privacy.compactors():
         step()
     held = [one.table for one in privacy.classified().values() if one.goes or one.erase == "delete"]
-    db.compact([*held, "message_words"])
+    db.compact([*held, "message_words", "contact_words"])
 
 
 def _back_again(words: list[str]) -> Person:

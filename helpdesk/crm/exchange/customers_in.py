@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from helpdesk import clock, db
 from helpdesk.actor import Actor
 from helpdesk.auth import User
-from helpdesk.crm import contacts, duplicates, history
+from helpdesk.crm import contacts, duplicates, finding, history
 from helpdesk.crm.base_models import Duplicate, FieldChange, Import, ImportRow, Merge
 from helpdesk.crm.exchange import columns
 from helpdesk.crm.exchange.rows import Planned, Read, kind_of, plan, read
@@ -239,6 +239,7 @@ def _drop_contact(row: ImportRow, contact: Contact) -> bool:
             others = update(ImportRow).where(ImportRow.contact_id == contact.id, ImportRow.outcome == UNCHANGED)
             session.execute(others.values(contact_id=None), execution_options={"synchronize_session": False})
             session.execute(delete(Contact).where(Contact.id == contact.id))
+            finding.touch(contact.id)
         session.expunge(contact)
         return True
     except IntegrityError:

@@ -33,7 +33,7 @@ def differences() -> list[Any]:
     """What the models say and the database does not. SQLite's full-text tables are no model's."""
 
     def is_ours(_item: Any, name: str | None, kind: str, reflected: bool, _with: Any) -> bool:
-        return not (kind == "table" and reflected and (name or "").startswith("message_words"))
+        return not (kind == "table" and reflected and (name or "").startswith(("message_words", "contact_words")))
 
     with db.engine().connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_ours})
