@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from helpdesk import clock, db
+from helpdesk import clock, db, schema
 from helpdesk.actor import Actor
 from helpdesk.agents.models import Notification
 from helpdesk.auth import User
 from helpdesk.crm import calling
 from helpdesk.crm.care_models import CallBack
 from helpdesk.crm.models import Contact
+from helpdesk.events import Delivery
 from helpdesk.preferences import prefer
 from helpdesk.tickets import lifecycle, surveys
 from helpdesk.tickets.models import Survey, Ticket
@@ -121,6 +122,27 @@ def test_who_was_not_reached_moves_the_call_and_is_told_again_a_day_later_only_i
     assert told(desk) == [("Alice", "call_owed")]
     stopped.move(hours=24)
     assert told(desk)[1:] == [("Alice", "call_overdue"), ("Dana", "call_overdue")]
+
+
+def test_a_call_from_before_such_notices_is_told_once_it_is_late_after_the_upgrade(desk: TestDesk, stopped: clock.Hand) -> None:
+    late, coming = owes(desk, desk.people.alice, by=desk.people.alice), owes(desk, desk.people.bob, by=desk.people.bob, hours=48)
+    made = owes(desk, desk.people.eve, by=desk.people.eve)
+    settles(made, "reached", by=desk.people.eve)
+    desk.work()
+    with db.transaction() as session:  # as it was before: nobody waits for their time
+        session.execute(delete(Delivery))
+    stopped.move(hours=5)
+    assert told(desk) == []
+    schema.downgrade("0020")
+    schema.upgrade()
+    assert told(desk) == [("Alice", "call_overdue"), ("Dana", "call_overdue")]
+    schema.downgrade("0020")
+    schema.upgrade()
+    assert len(told(desk)) == 2, "doing it again tells nobody twice"
+    stopped.move(hours=44)
+    assert told(desk)[2:] == [("Bob", "call_overdue"), ("Dana", "call_overdue")] and late < coming < made
+    stopped.move(days=30)
+    assert len(told(desk)) == 4
 
 
 @pytest.mark.parametrize(("language", "owed", "late"), [
