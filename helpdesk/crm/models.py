@@ -220,7 +220,9 @@ class Interaction(Base):
     external_id: Mapped[str | None] = mapped_column(String(120), unique=True)
 
     __table_args__ = (
-        Index("ix_interaction_contact_at", "contact_id", "at", "id"),
+        # With what a timeline is narrowed by: what it is made of is counted without reading its entries.
+        Index("ix_interaction_timeline", "contact_id", "at", "id", "kind", "channel", "user_id"),
+        Index("ix_interaction_promises", "contact_id", "next_at", **where("next_at IS NOT NULL")),
         Index("ix_interaction_organization_at", "organization_id", "at"),
         Index("ix_interaction_promised", "next_at", "id", **where("next_at IS NOT NULL AND next_done_at IS NULL")),
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
 from alembic import op
 
+from helpdesk import clock
 from helpdesk.db import Id, UtcDateTime
 
 revision = "0021"
@@ -32,7 +31,7 @@ DELIVERY = sa.table(
 
 def upgrade() -> None:
     connection = op.get_bind()
-    now = datetime.now(UTC)
+    now = clock.now()
     waiting = sa.select(DELIVERY.c.key).where(DELIVERY.c.reaction == REACTION, DELIVERY.c.done_at.is_(None), DELIVERY.c.parked_at.is_(None))
     known = set(connection.scalars(waiting))
     open_ones = sa.select(CALL.c.id, CALL.c.contact_id, CALL.c.user_id, CALL.c.due_at).where(CALL.c.done_at.is_(None)).order_by(CALL.c.id)
