@@ -37,7 +37,7 @@ def _write(contacts: frozenset[int], user_id: int | None, what: str, via: str) -
         db.session().execute(insert(ProfileAccess), fresh)
 
 
-def of(contacts: Collection[int], *, limit: int = 50) -> list[ProfileAccess]:
+def of(contacts: Collection[int], *, limit: int | None = 50) -> list[ProfileAccess]:
     """The newest accesses to a person's profile."""
     found = select(ProfileAccess).where(ProfileAccess.contact_id.in_(contacts))
     return list(db.session().scalars(found.order_by(ProfileAccess.at.desc(), ProfileAccess.id.desc()).limit(limit)))

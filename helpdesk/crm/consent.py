@@ -108,7 +108,7 @@ def last(contact: Contact, purpose: str, channel: str = "") -> Consent | None:
     return db.session().scalar(select(Consent).where(Consent.id == newest.scalar_subquery()))
 
 
-def ledger(ids: list[int], *, limit: int = 50) -> list[Consent]:
+def ledger(ids: list[int], *, limit: int | None = 50) -> list[Consent]:
     """Every word of this person, the newest first."""
     return list(db.session().scalars(select(Consent).where(Consent.contact_id.in_(ids)).order_by(Consent.id.desc()).limit(limit)))
 

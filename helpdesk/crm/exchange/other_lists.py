@@ -6,7 +6,7 @@ Each names who may have it beside who may take lists out at all; what a person m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from helpdesk import clock, db, web
 from helpdesk.auth import Principal
@@ -25,121 +25,68 @@ from helpdesk.crm import (
     staying,
     triage,
 )
-from helpdesk.crm.exchange.exporting import PAGE, Row, Sheet
-from helpdesk.errors import NotFound
+from helpdesk.crm.exchange.exporting import PAGE, Row
+from helpdesk.crm.exchange.listing import At, batches, declared, given_id, moment, pages
 from helpdesk.preferences import preferences
-
-T = TypeVar("T")
-#: Called with who asks and what stands in the address of the list; the rows of the file. Raises NotFound for who may not have it.
-Rows = Callable[[Principal, Mapping[str, str]], Iterator[Row]]
-
-_lists: dict[str, tuple[tuple[str, ...], Callable[[Principal], bool], Rows]] = {}
-
-
-def sheet(name: str, who: Principal, given: Mapping[str, str]) -> Sheet:
-    """The list of this name, narrowed as its page is. Raises NotFound for one that there is not, or that this person may not have."""
-    if name not in _lists:
-        raise NotFound
-    header, may, rows = _lists[name]
-    with db.read():
-        if not may(who):
-            raise NotFound
-    return Sheet(name, header, lambda: rows(who, given))
-
-
-def _list(name: str, *header: str, may: Callable[[Principal], bool] = lambda who: who.staff) -> Callable[[Rows], Rows]:
-    def declare(rows: Rows) -> Rows:
-        _lists[name] = (header, may, rows)
-        return rows
-
-    return declare
-
-
-def _pages(page: Callable[[str | None], web.Paged[T]]) -> Iterator[T]:
-    """Everything of a list that is read in pages, each in a snapshot of its own."""
-    cursor: str | None = None
-    while True:
-        with db.read():
-            found = page(cursor)
-        yield from found.rows
-        if (cursor := found.next) is None:
-            return
-
-
-def _batches(rows_after: Callable[[Any], list[T]], place: Callable[[T], Any]) -> Iterator[list[T]]:
-    """Everything of a list that is read from a place on, PAGE rows at a time; `rows_after` gives one more where more follow."""
-    after = None
-    while True:
-        with db.read():
-            rows = rows_after(after)
-        yield rows[:PAGE]
-        if len(rows) <= PAGE:
-            return
-        after = place(rows[PAGE - 1])
-
-
-def _day(at: Any) -> str:
-    return at.strftime("%Y-%m-%d %H:%M") if at is not None else ""
-
 
 # --- what is owed ------------------------------------------------------------------------------------------------------------
 
 
-@_list("calls", "Customer ID", "Customer", "Why", "Score", "Comment", "Until", "Who", "Done", "Outcome", "Note")
+@declared("calls", "Customer ID", "Customer", "Why", "Score", "Comment", At("Until"), "Who", At("Done"), "Outcome", "Note")
 def _calls(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
     whose = given.get("whose", "mine")
-    for one in _pages(lambda cursor: calling.owed(who, whose=whose, cursor=cursor, limit=PAGE)):
+    for one in pages(lambda cursor: calling.owed(who, whose=whose, cursor=cursor, limit=PAGE)):
         call, rating = one.call, one.rating
         why, score, comment = (rating.reason, rating.score, rating.comment) if rating else (call.why, "", "")
-        done = [_day(call.due_at), one.user.name if one.user else "", _day(call.done_at), call.outcome, call.note]
+        done = [moment(call.due_at), one.user.name if one.user else "", moment(call.done_at), call.outcome, call.note]
         yield [one.contact.id, one.contact.name, why, score, comment, *done]
 
 
-@_list("promises", "Customer ID", "Customer", "Promise", "Until", "Who")
+@declared("promises", "Customer ID", "Customer", "Promise", At("Until"), "Who")
 def _promises(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
     mine = None if given.get("whose") == "all" else who.user_id
-    for rows in _batches(
+    for rows in batches(
         lambda after: promises.open_ones(who, user_id=mine, after=after, limit=PAGE), lambda row: (row[0].next_at, row[0].id)
     ):
         with db.read():
             names = queries.names({entry.next_who_id for entry, _contact in rows if entry.next_who_id})
         for entry, contact in rows:
-            yield [contact.canonical_id, contact.name, entry.next_step, _day(entry.next_at), names.get(entry.next_who_id or 0, "")]
+            yield [contact.canonical_id, contact.name, entry.next_step, moment(entry.next_at), names.get(entry.next_who_id or 0, "")]
 
 
 # --- what happened -----------------------------------------------------------------------------------------------------------
 
-_ENTRY = ("Date", "Customer ID", "Kind", "Channel", "Direction", "Title", "Text", "Decided", "Next step", "Until", "Seconds", "Sum",
+_ENTRY = (At("Date"), "Customer ID", "Kind", "Channel", "Direction", "Title", "Text", "Decided", "Next step", At("Until"), "Seconds", "Sum",
           "Currency")  # fmt: skip
 
 
-@_list("timeline", *_ENTRY)
+@declared("timeline", *_ENTRY)
 def _timeline(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
     """A customer's, as it is narrowed."""
     with db.read():
-        ids = queries.all_of(queries.find(who, _id(given, "contact")))
+        ids = queries.all_of(queries.find(who, given_id(given, "contact")))
     return _entries(lambda cursor: queries.timeline(ids, forms.narrowed(given), cursor=cursor, limit=PAGE))
 
 
-@_list("organization-timeline", *_ENTRY)
+@declared("organization-timeline", *_ENTRY)
 def _organization_timeline(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
-        found = organizations.find(_id(given, "organization")).id
+        found = organizations.find(given_id(given, "organization")).id
     return _entries(lambda cursor: queries.timeline_of_organization(who, found, forms.narrowed(given), cursor=cursor, limit=PAGE))
 
 
 def _entries(page: Callable[[str | None], web.Paged[Any]]) -> Iterator[Row]:
-    for one in _pages(page):
+    for one in pages(page):
         total = "" if one.amount_cents is None else one.amount_cents / 100
-        said = [one.title, one.text, one.decision, one.next_step, _day(one.next_at)]
-        yield [_day(one.at), one.contact_id, one.kind, one.channel, one.direction, *said, one.duration_s or "", total, one.currency]
+        said = [one.title, one.text, one.decision, one.next_step, moment(one.next_at)]
+        yield [moment(one.at), one.contact_id, one.kind, one.channel, one.direction, *said, one.duration_s or "", total, one.currency]
 
 
-@_list("people", "Customer ID", "Customer", "Part", "Sees all tickets", "Satisfaction", "Ratings")
+@declared("people", "Customer ID", "Customer", "Part", "Sees all tickets", "Satisfaction", "Ratings")
 def _people(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
     """Of an organization."""
     with db.read():
-        rows = organizations.people_of(who, organizations.find(_id(given, "organization")).id)
+        rows = organizations.people_of(who, organizations.find(given_id(given, "organization")).id)
     for contact, part in rows:
         score = round(contact.satisfaction, 1) if contact.ratings_count and contact.satisfaction is not None else ""
         yield [contact.id, contact.name, part.role if part else "", bool(part and part.sees_all_tickets), score, contact.ratings_count]
@@ -148,9 +95,9 @@ def _people(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
 # --- one base ----------------------------------------------------------------------------------------------------------------
 
 
-@_list("duplicates", "Customer ID", "Customer", "Other ID", "Other", "Likely", "Why")
+@declared("duplicates", "Customer ID", "Customer", "Other ID", "Other", "Likely", "Why")
 def _duplicates(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
-    for rows in _batches(lambda after: duplicates.listed(after=after, limit=PAGE), lambda row: (row[0].score, row[0].id)):
+    for rows in batches(lambda after: duplicates.listed(after=after, limit=PAGE), lambda row: (row[0].score, row[0].id)):
         with db.read():
             seen = queries.seen(who, [one.id for _pair, *both in rows for one in both])
         for pair, first, second in rows:
@@ -158,9 +105,9 @@ def _duplicates(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
                 yield [first.id, first.name, second.id, second.name, pair.score, ", ".join(pair.reasons)]
 
 
-@_list("merges", "Date", "From ID", "From", "Into ID", "Into", "Who", "Undone", "Undone by")
+@declared("merges", At("Date"), "From ID", "From", "Into ID", "Into", "Who", At("Undone"), "Undone by")
 def _merges(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
-    for rows in _batches(lambda before: merging.listed(before=before, limit=PAGE), lambda row: row.id):
+    for rows in batches(lambda before: merging.listed(before=before, limit=PAGE), lambda row: row.id):
         with db.read():
             ids = {id_ for row in rows for id_ in (row.from_id, row.into_id)}
             seen, names = queries.seen(who, ids, merged=True), queries.names_of_contacts(ids)
@@ -168,18 +115,18 @@ def _merges(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
         for row in rows:
             if {row.from_id, row.into_id} <= seen:
                 yield [
-                    _day(row.at), row.from_id, names[row.from_id], row.into_id, names[row.into_id], users.get(row.user_id or 0, ""),
-                    _day(row.undone_at), users.get(row.undone_by_id or 0, ""),
+                    moment(row.at), row.from_id, names[row.from_id], row.into_id, names[row.into_id], users.get(row.user_id or 0, ""),
+                    moment(row.undone_at), users.get(row.undone_by_id or 0, ""),
                 ]  # fmt: skip
 
 
-@_list("unknown", "Date", "Kind", "Address", "Why", "Text", "Written down by")
+@declared("unknown", At("Date"), "Kind", "Address", "Why", "Text", "Written down by")
 def _unknown(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
-    for rows in _batches(lambda after: triage.waiting(after=after, limit=PAGE), lambda row: (row.at, row.id)):
+    for rows in batches(lambda after: triage.waiting(after=after, limit=PAGE), lambda row: (row.at, row.id)):
         with db.read():
             users = queries.names({row.user_id for row in rows if row.user_id})
         for row in rows:
-            yield [_day(row.at), row.kind, row.address, row.why, row.text, users.get(row.user_id or 0, "")]
+            yield [moment(row.at), row.kind, row.address, row.why, row.text, users.get(row.user_id or 0, "")]
 
 
 # --- how they feel -----------------------------------------------------------------------------------------------------------
@@ -189,24 +136,24 @@ def _leads(who: Principal) -> bool:
     return who.leads
 
 
-@_list("ratings", "Date", "Customer ID", "Customer", "Question", "Score", "Reason", "Comment", "Who", "Channel", may=_leads)
+@declared("ratings", At("Date"), "Customer ID", "Customer", "Question", "Score", "Reason", "Comment", "Who", "Channel", may=_leads)
 def _ratings(who: Principal, given: Mapping[str, str]) -> Iterator[Row]:
     """The bad ratings that name a reason."""
     with db.read():
         users = dict(queries.owners())
-    for one, contact in _pages(lambda cursor: feelings.behind(who, given.get("reason", "")[:60], cursor=cursor)):
+    for one, contact in pages(lambda cursor: feelings.behind(who, given.get("reason", "")[:60], cursor=cursor)):
         said = [one.kind.value, one.score, one.reason, one.comment, users.get(one.user_id or 0, ""), one.channel]
-        yield [_day(one.at), contact.id, contact.name, *said]
+        yield [moment(one.at), contact.id, contact.name, *said]
 
 
-@_list("reasons", "Reason", "Bad ratings", "Share", "Customers", "Returns", may=_leads)
+@declared("reasons", "Reason", "Bad ratings", "Share", "Customers", "Returns", may=_leads)
 def _reasons(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
         named, _bad = feelings.reasons(who)
     yield from ([one.reason, one.n, round(one.share, 4), one.customers, one.returns] for one in named)
 
 
-@_list("satisfaction", "Month", "Satisfied", "CSAT n", "NPS", "NPS n", "CES", "CES n", may=_leads)
+@declared("satisfaction", "Month", "Satisfied", "CSAT n", "NPS", "NPS n", "CES", "CES n", may=_leads)
 def _satisfaction(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
         found = feelings.months(who)
@@ -214,18 +161,19 @@ def _satisfaction(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
         yield [one.first.isoformat()[:7], _part(one.csat), one.csat_n, _part(one.nps), one.nps_n, _part(one.ces), one.ces_n]
 
 
-@_list("actions", "Reason", "Change", "Text", "Who", "Until", "In force", "Given up", "Satisfied before", "n before", "Satisfied after",
+@declared("actions", "Reason", "Change", "Text", "Who", At("Until"), At("In force"), At("Given up"), "Satisfied before", "n before",
+          "Satisfied after",
        "n after", may=_leads)  # fmt: skip
 def _actions(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
         found = [(action, owner, corrections.effect(action)) for action, owner in corrections.listed()]
     for action, owner, effect in found:
         measured = [value for part in effect.satisfied for value in (_part(part.share), part.n)] if effect else [""] * 4
-        when = [_day(action.due_at), _day(action.in_force_at), _day(action.dropped_at)]
+        when = [moment(action.due_at), moment(action.in_force_at), moment(action.dropped_at)]
         yield [action.reason, action.title, action.text, owner.name if owner else "", *when, *measured]
 
 
-@_list("restless", "Customer ID", "Customer", "Health", "Why", may=_leads)
+@declared("restless", "Customer ID", "Customer", "Health", "Why", may=_leads)
 def _restless(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
         found = feelings.restless(who, limit=None)
@@ -233,17 +181,17 @@ def _restless(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
         yield [contact.id, contact.name, _part(row.health), ", ".join(f"{rule} {value}" for rule, value in row.restless.items())]
 
 
-@_list("promoters", "Customer ID", "Customer", "Score", "Date", "Comment", may=_leads)
+@declared("promoters", "Customer ID", "Customer", "Score", At("Date"), "Comment", may=_leads)
 def _promoters(who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
         found = feelings.promoters(who, limit=None)
-    yield from ([contact.id, contact.name, one.score, _day(one.at), one.comment] for contact, one in found)
+    yield from ([contact.id, contact.name, one.score, moment(one.at), one.comment] for contact, one in found)
 
 
 # --- who stays ---------------------------------------------------------------------------------------------------------------
 
 
-@_list("cohorts", "Month", "Customers", *(f"Month {n}" for n in range(13)), may=policy.may_see_value)
+@declared("cohorts", "Month", "Customers", *(f"Month {n}" for n in range(13)), may=policy.may_see_value)
 def _cohorts(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     """How many of those who first bought in a month bought in each month after it; what is not over yet is empty, never 0."""
     with db.read():
@@ -253,14 +201,14 @@ def _cohorts(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
         yield [one.month.isoformat()[:7], one.size, *active, *[""] * (13 - len(active))]
 
 
-@_list("leavers", "Reason", "Customers", may=policy.may_see_value)
+@declared("leavers", "Reason", "Customers", may=policy.may_see_value)
 def _leavers(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
         found = staying.leavers(clock.now())
     yield from found
 
 
-@_list("scorecard", "Figure", "Last 365 days", "The year before", "n", may=policy.may_see_value)
+@declared("scorecard", "Figure", "Last 365 days", "The year before", "n", may=policy.may_see_value)
 def _scorecard(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
     with db.read():
         found = staying.scorecard(clock.now(), money.of_desk(preferences()))
@@ -272,10 +220,3 @@ def _scorecard(_who: Principal, _given: Mapping[str, str]) -> Iterator[Row]:
 
 def _part(value: float | None) -> float | str:
     return "" if value is None else round(value, 4)
-
-
-def _id(given: Mapping[str, str], name: str) -> int:
-    found = forms.whole(given.get(name, ""))
-    if found is None:
-        raise NotFound
-    return found

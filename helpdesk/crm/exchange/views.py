@@ -16,7 +16,14 @@ from werkzeug.wrappers import Response
 from helpdesk import db, files, web
 from helpdesk.crm import forms, policy, queries, segments
 from helpdesk.crm.base_models import Import, ImportRow
-from helpdesk.crm.exchange import exporting, importing, other_lists, reading
+from helpdesk.crm.exchange import (  # the lists declare themselves
+    exporting,
+    importing,
+    listing,
+    other_lists,  # noqa: F401
+    reading,
+    record_lists,  # noqa: F401
+)
 from helpdesk.crm.exchange.handing_out import as_file, hand_out
 from helpdesk.crm.views import bp
 from helpdesk.errors import Invalid, NotFound
@@ -133,7 +140,7 @@ def export_purchases() -> Response:
 @web.own_edge
 def export_list(name: str) -> Response:
     """Any other list about customers, narrowed as its page is."""
-    return hand_out(lambda: other_lists.sheet(name, web.principal(), request.form))
+    return hand_out(lambda: listing.sheet(name, web.principal(), request.form))
 
 
 # --- below ---------------------------------------------------------------------------------------------------------------

@@ -11,9 +11,24 @@ import pytest
 
 from helpdesk import clock, db
 from helpdesk.actor import Actor
-from helpdesk.crm import calling, contacts, corrections, duplicates, identities, interactions, memberships, merging, timeline, triage
-from helpdesk.crm.exchange import other_lists
+from helpdesk.auth import User
+from helpdesk.crm import (
+    calling,
+    consent,
+    contacts,
+    corrections,
+    duplicates,
+    identities,
+    interactions,
+    memberships,
+    merging,
+    timeline,
+    triage,
+)
+from helpdesk.crm.base_models import Import, Segment
+from helpdesk.crm.exchange import listing
 from helpdesk.crm.models import Contact, Identity, IdentityKind, Order, Rating, RatingKind
+from helpdesk.crm.privacy_models import ProfileAccess
 from helpdesk.crm.worth_models import CustomerValue
 from helpdesk.preferences import prefer
 from tests.desks import TestDesk
@@ -38,6 +53,10 @@ LISTS = {
     "cohorts": ({}, "2026-02,1", "worth"),
     "leavers": ({}, "Reason,Customers", "worth"),
     "scorecard": ({}, "buyers,1", "worth"),
+    "imports": ({}, "people.csv,contacts", "leads"),
+    "segments": ({}, "Russian speakers", "staff"),
+    "consents": ({"contact": "carol"}, "told us by phone", "staff"),
+    "accesses": ({"contact": "carol"}, "Alice,viewed,page", "admin"),
 }
 
 
@@ -66,6 +85,10 @@ def filled(desk: TestDesk, stopped: clock.Hand) -> dict[str, str]:
         session.add(Rating(kind=RatingKind.CSAT, score=1, score100=0, reason="slow", comment="Far too late", contact_id=carol.id))
         session.add(Rating(kind=RatingKind.NPS, score=10, score100=100, comment="Oleg would", contact_id=oleg.id))
         session.add(CustomerValue(contact_id=carol.id, as_of=clock.now(), currency="EUR", health=12.0, restless={"waiting": 3}))
+        consent.say(carol, "news", True, source="agent", by=dana, proof="told us by phone")
+        session.add(ProfileAccess(contact_id=carol.id, user_id=desk.people.alice, what="viewed", at=clock.now()))
+        session.add(Import(name="people.csv", file_key="", shape="csv", user_id=desk.people.dana))
+        session.add(Segment(name="Russian speakers", conditions={"match": "all", "of": []}, shared=True))
         corrections.plan(reason="slow", title="Answer sooner", owner_id=desk.people.dana, due_at=soon, by=dana)
         return {"carol": str(carol.id), "harbour": str(harbour.id)}
 
@@ -76,10 +99,10 @@ def taken(browser: Browser, name: str, given: dict[str, str], filled: dict[str, 
 
 
 def test_every_list_is_taken_out_with_what_its_page_shows(desk: TestDesk, filled: dict[str, str]) -> None:
-    assert LISTS.keys() == other_lists._lists.keys()
-    dana = Browser(desk, desk.people.dana)
-    for name, (given, word, _who) in LISTS.items():
-        status, text = taken(dana, name, given, filled)
+    assert LISTS.keys() == set(listing.names())
+    dana, ada = Browser(desk, desk.people.dana), Browser(desk, desk.people.ada)
+    for name, (given, word, who) in LISTS.items():
+        status, text = taken(ada if who == "admin" else dana, name, given, filled)
         assert status == 200 and word in text, (name, status, text)
         rows = list(csv.reader(io.StringIO(text)))
         assert len({len(row) for row in rows}) == 1, (name, rows)
@@ -104,7 +127,22 @@ def test_another_teams_customers_stand_in_no_list_of_an_agents(desk: TestDesk, f
         if who == "staff":
             status, text = taken(alice, name, given, filled)
             assert "Carol" not in text and "Talked about tea" not in text, name
-            assert status == (404 if name == "timeline" else 200)
+            assert status == (404 if name in ("timeline", "consents") else 200)
+
+
+def test_who_looked_is_handed_to_administrators_alone(desk: TestDesk, filled: dict[str, str]) -> None:
+    given = {"contact": "carol"}
+    assert taken(Browser(desk, desk.people.dana), "accesses", given, filled)[0] == 404
+    assert taken(Browser(desk, desk.people.ada), "accesses", given, filled)[0] == 200
+
+
+def test_moments_are_those_of_the_readers_clock_and_the_column_says_whose(desk: TestDesk, filled: dict[str, str]) -> None:
+    text = taken(Browser(desk, desk.people.dana), "timeline", {"contact": "carol"}, filled)[1]
+    assert text.startswith("Date (UTC),") and "2026-03-02 10:00," in text
+    with db.transaction() as session:
+        session.get_one(User, desk.people.dana).time_zone = "Asia/Vladivostok"
+    text = taken(Browser(desk, desk.people.dana), "timeline", {"contact": "carol"}, filled)[1]
+    assert text.startswith("Date (Asia/Vladivostok),") and "2026-03-02 20:00," in text and "2026-03-02 10:00," not in text
 
 
 def test_a_timeline_leaves_narrowed_as_it_is_shown(desk: TestDesk, filled: dict[str, str]) -> None:
@@ -119,11 +157,13 @@ def test_each_page_offers_its_list_to_who_may_have_it_and_to_nobody_else(desk: T
         "/calls": {"calls"}, "/promises": {"promises"}, "/customers/duplicates": {"duplicates"}, "/customers/merges": {"merges"},
         "/customers/unknown": {"unknown"}, f"/customers/{filled['carol']}": {"timeline"}, "/satisfaction/reason?reason=slow": {"ratings"},
         f"/organizations/{filled['harbour']}": {"people", "organization-timeline"}, "/retention": {"cohorts", "leavers", "scorecard"},
-        "/satisfaction": {"reasons", "satisfaction", "actions", "restless", "promoters"},
+        "/satisfaction": {"reasons", "satisfaction", "actions", "restless", "promoters"}, "/customers/imports": {"imports"},
+        "/segments": {"segments"}, f"/customers/{filled['carol']}/privacy": {"consents"},
     }  # fmt: skip
     dana, alice = Browser(desk, desk.people.dana), Browser(desk, desk.people.alice)
     for path, lists in pages.items():
         assert set(re.findall(r'action="/customers/lists/([a-z-]+)"', dana.open(path).text)) == lists, path
         assert "/customers/lists/" not in alice.open(path).text
-    assert set().union(*pages.values()) == LISTS.keys()
+    looked = Browser(desk, desk.people.ada).open(f"/customers/{filled['carol']}/privacy").text
+    assert 'action="/customers/lists/accesses"' in looked and set().union(*pages.values()) == LISTS.keys() - {"accesses"}
     assert 'action="/customers/purchases/export"' in dana.open("/customers").text
