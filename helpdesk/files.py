@@ -10,11 +10,13 @@ import errno
 import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from helpdesk import db
 from helpdesk.errors import NotFound, TooLarge, Unavailable
 
 
@@ -52,7 +54,7 @@ class Store:
                     digest.update(chunk)
                     file.write(chunk)
                 file.flush()
-                os.fsync(file.fileno())
+                _sync(file.fileno())
             aside.rename(path)
             _sync_folder(path.parent)
         except OSError as wrong:
@@ -102,9 +104,22 @@ def _sync_folder(folder: Path) -> None:
     """The name itself must survive a power cut, not only the bytes."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        _sync(handle)
     finally:
         os.close(handle)
+
+
+def _sync(handle: int) -> None:
+    """Wait for the disk. Where gevent serves, in a thread of its hub's, so that everybody else goes on; never inside a transaction, for
+    whose end they would wait.
+    """
+    if "gevent" in sys.modules and not db.in_transaction():
+        from gevent import get_hub, monkey
+
+        if monkey.is_module_patched("threading"):
+            get_hub().threadpool.apply(os.fsync, (handle,))
+            return
+    os.fsync(handle)
 
 
 def _chunks(content: bytes | BinaryIO, size: int = 1 << 18) -> Iterable[bytes]:
