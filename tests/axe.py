@@ -8,10 +8,11 @@ from typing import Any
 
 SCRIPT = Path(__file__).resolve().parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
+#: What colours and room can make wrong on a page that is in order otherwise.
+LOOK = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
 
 #: What is in order is neither gathered nor handed over: it is most of what axe finds.
-RUN = """tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations'], elementRef: false})
+RUN = """only => axe.run(document, {runOnly: only, resultTypes: ['violations'], elementRef: false})
     .then(found => found.violations.map(({id, impact, nodes}) =>
         ({id, impact, nodes: nodes.map(({target, failureSummary}) => ({target, failureSummary}))})))"""
 
@@ -24,7 +25,16 @@ def _script() -> str:
 def violations(page: Any) -> list[str]:
     """One line per element that breaks a WCAG 2.2 AA rule or a best practice. Works under a strict CSP."""
     page.evaluate(_script())
-    found = page.evaluate(RUN, RULES)
+    return _found(page, {"type": "tag", "values": RULES})
+
+
+def violations_of_look(page: Any) -> list[str]:
+    """The same for a page that `violations` has seen in other colours or another size: only what depends on these."""
+    return _found(page, {"type": "rule", "values": LOOK})
+
+
+def _found(page: Any, only: dict[str, Any]) -> list[str]:
+    found = page.evaluate(RUN, only)
     return [
         f"{rule['id']} ({rule['impact']}): {' '.join(map(str, node['target']))}: {node['failureSummary']}"
         for rule in found
