@@ -318,7 +318,7 @@ def _templates(app: Flask) -> None:
         signed_in=web.signed_in,
         htmx=web.htmx,
     )
-    for module in ("helpdesk.durations", "helpdesk.tickets.words", "helpdesk.agents.words"):
+    for module in ("helpdesk.durations", "helpdesk.crm.words", "helpdesk.tickets.words", "helpdesk.agents.words"):
         app.jinja_env.globals.update(importlib.import_module(module).TEMPLATE_WORDS)
 
     @app.context_processor

@@ -248,7 +248,7 @@ def _table(table: Any) -> tuple[tuple[str, Words], ...]:
 
 
 _FIELDS: dict[str, Asked] = {
-    "name": Asked(_("Name"), "text", lambda: Contact.name),
+    "name": Asked(_("Full name"), "text", lambda: Contact.name),
     "organization": Asked(_("Organization"), "text", _company(Organization.name)),
     "organization_kind": Asked(_("Kind of organization"), "choice", _company(Organization.kind), _table(words.ORGANIZATION)),
     "language": Asked(_("Language"), "choice", lambda: Contact.language, _table(words.LANGUAGE)),

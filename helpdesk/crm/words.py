@@ -68,6 +68,11 @@ FIELDS: dict[str, Words] = {
     "kind": _("Kind"),
     "domain": _("Mail domain"),
 }
+#: What a tier is called on a name: those the figures give, and those people give by hand; another's own word stands as it is.
+TIERS = {
+    "vip": "VIP", "gold": _("gold"), "silver": _("silver"), "key": _("key"), "regular": _("regular"), "occasional": _("occasional"),
+    "single": _("bought once"),
+}  # fmt: skip
 #: From first contact to loyal.
 LIFECYCLE = {
     "lead": _("First contact"),
@@ -140,3 +145,6 @@ def value(name: str, held: Any, subject: str = "contact") -> str:
         return str(format_datetime(datetime.fromisoformat(held), "short"))
     table = {"language": LANGUAGE, "lifecycle": LIFECYCLE, "preferred_channel": CHANNEL, "kind": ORGANIZATION}.get(name, {})
     return str(table.get(str(held), held))
+
+
+TEMPLATE_WORDS = {"TIERS": TIERS}

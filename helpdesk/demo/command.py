@@ -170,6 +170,9 @@ def desk(settings: Settings) -> Any:
 
 def prepare(app: Any, folder: Path, tickets: int) -> str:
     """Make the sample company if it is not there yet; what was done, in words."""
+    from helpdesk import db
+    from helpdesk.actor import SYSTEM
+    from helpdesk.agents.worth import nightly
     from helpdesk.demo import seed
 
     if (folder / MARK).read_text().strip() == READY:
@@ -179,6 +182,8 @@ def prepare(app: Any, folder: Path, tickets: int) -> str:
     logging.getLogger("helpdesk.kb.engine").setLevel(logging.ERROR)  # that there is no index yet is no news here
     with app.app_context():
         made = seed.fill(lambda done: click.echo(f"  {done}"), tickets=tickets)
+        with db.transaction():
+            nightly.want(by=SYSTEM)  # not only at night: whoever looks around wants to see what customers are worth
     (folder / MARK).write_text(READY + "\n")
     return (
         f"Made in {made.seconds:.1f} s: {made.customers} customers, {made.articles} articles, {made.tickets} tickets with "

@@ -2,6 +2,7 @@
 //   <select data-submit>             sends its form when it changes (filters); the button beside it is for pages without scripts
 //   <button data-copy="text">        copies
 //   <button data-insert="text" data-into="#body">  puts text where the cursor stands (an article's link, a suggestion)
+//   <input type=range><output>         says where the slider stands
 //   <button data-full-screen>        shows the page without the browser around it
 
 import { on } from '../lib/page.js';
@@ -9,6 +10,8 @@ import { text } from '../lib/texts.js';
 import { toast } from './toasts.js';
 
 on('change', '[data-submit]', (_event, control) => control.form?.requestSubmit());
+
+on('input', 'input[type=range]', (_event, slider) => slider.nextElementSibling?.matches('output') && (slider.nextElementSibling.value = slider.value));
 
 on('click', '[data-copy]', async (_event, button) => {
   await navigator.clipboard.writeText(button.dataset.copy);
