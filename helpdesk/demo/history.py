@@ -23,6 +23,8 @@ from helpdesk.actor import SYSTEM, Actor
 from helpdesk.agents import assignments, offers, routing, waiting
 from helpdesk.agents.models import AgentProfile, ItemState, Notification, Seen, Signature, WorkItem
 from helpdesk.catalog import CustomerWrote, StatusChanged, TicketClosed, TicketMoved, TicketReopened, TicketSolved
+from helpdesk.crm import calling
+from helpdesk.crm.care_models import CallBack
 from helpdesk.crm.models import Contact
 from helpdesk.demo.company import STAFF, Colleague, Company
 from helpdesk.demo.customers import Person
@@ -245,6 +247,15 @@ class Storyteller:
         score = self.rng.choices((5, 4, 3, 2, 1), weights=(20, 30, 25, 15, 10) if slow else (66, 24, 6, 3, 1))[0]
         comment = self.rng.choice(TEXTS[case.person.language].comments[score])
         surveys.answer(db.session().get_one(Survey, survey_id), score, comment=comment)
+        owed = db.session().scalar(select(CallBack).where(CallBack.ticket_id == ticket.id, CallBack.done_at.is_(None)))
+        if owed is not None:
+            self.later(60, 600, self.calls_back, case, owed.id)
+
+    def calls_back(self, case: Case, call_id: int) -> None:
+        call = db.session().get_one(CallBack, call_id)
+        by = Actor("user", call.user_id or self.made.staff["Irina Belova"])
+        if call.done_at is None:
+            calling.settle(call, "made_good", self.rng.choice(TEXTS[case.person.language].called_back), by=by)
 
     def closes(self, case: Case) -> None:
         ticket = db.session().get_one(Ticket, case.ticket_id)

@@ -6,7 +6,8 @@ import random
 from datetime import datetime, timedelta
 
 from helpdesk import clock, db
-from helpdesk.crm import profile, timeline
+from helpdesk.actor import Actor
+from helpdesk.crm import profile, promises, timeline
 from helpdesk.crm.models import Contact, Order, OrderLine
 from helpdesk.crm.worth_models import Payment, Return
 from helpdesk.demo.company import STAFF, Company
@@ -96,8 +97,12 @@ def _call(made: Company, contact: Contact, texts: Texts, at: datetime, rng: rand
     title, said, decided = rng.choice(texts.calls)
     able = [one for one in STAFF if one.queues and one.speaks.get("Russian" if texts.language == "ru" else "English", 0) >= 2]
     upcoming = rng.random() < 0.3
-    timeline.note(
+    entry = timeline.note(
         contact.id, "call", at=at, channel="phone", direction=rng.choice(("in", "in", "out")), organization_id=contact.organization_id,
         user_id=made.staff[rng.choice(able).name], title=title, text=said, decision=decided, duration_s=rng.randint(40, 900),
         next_step=decided if upcoming else "", next_at=at + timedelta(days=rng.randint(2, 20)) if upcoming else None,
     )  # fmt: skip
+    if entry.next_at is not None and entry.next_at < clock.now() and rng.random() < 0.9:
+        db.session().flush()
+        with clock.frozen(entry.next_at - timedelta(hours=rng.uniform(-5, 40))):
+            promises.settle(entry, "kept", by=Actor("user", entry.user_id))

@@ -29,9 +29,9 @@ class Scenario:
 class Texts:
     """Everything the company says and hears in one language.
 
-    `products`: name, price in minor units, what it does. `calls`: title, what was said, what was agreed. `comments`: score → words beside a
-    rating.
-    `questions`: single requests, scenarios of one turn. `asks_again`: what somebody writes whose answer did not help.
+    `products`: name, price in minor units, what it does. `calls`: title, what was said, what was agreed. `comments`: score → words beside
+    a rating. `questions`: single requests, scenarios of one turn. `asks_again`: what somebody writes whose answer did not help.
+    `called_back`: what came of a call after a bad rating.
     """
 
     language: str
@@ -44,6 +44,7 @@ class Texts:
     asks_again: tuple[str, ...]
     thanks: tuple[str, ...]
     answers: tuple[str, ...]
+    called_back: tuple[str, ...]
 
 
 @lru_cache(maxsize=4)
@@ -68,7 +69,7 @@ def texts(language: str) -> Texts:
         questions=tuple(
             Scenario(one["queue"], one["subject"], (("c", one["text"]),), about=one.get("about", "")) for one in read["question"]
         ),
-        **{name: tuple(read[name]) for name in ("days", "asks_again", "thanks", "answers")},
+        **{name: tuple(read[name]) for name in ("days", "asks_again", "thanks", "answers", "called_back")},
     )
 
 
