@@ -92,8 +92,17 @@ def canonical(contact: Contact) -> Contact:
 
 
 def group(contact_id: int) -> list[int]:
-    """The ids of all contacts that are one person with this one, whoever speaks for them first: what reading joins through."""
-    return list(db.session().scalars(_GROUP, {"of": contact_id})) or [contact_id]
+    """The ids of all contacts that are one person with this one, whoever speaks for them first: what reading joins through.
+
+    Every part of a page asks; in a transaction that only reads the answer stays the same.
+    """
+    unit = db.unit()
+    if unit.writes:
+        return list(unit.session.scalars(_GROUP, {"of": contact_id})) or [contact_id]
+    known: dict[int, list[int]] = unit.notes.setdefault("groups", {})
+    if contact_id not in known:
+        known[contact_id] = list(unit.session.scalars(_GROUP, {"of": contact_id})) or [contact_id]
+    return list(known[contact_id])
 
 
 _SPEAKER = select(Contact.canonical_id).where(Contact.id == bindparam("of", type_=Contact.id.type)).scalar_subquery()
