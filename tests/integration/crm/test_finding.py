@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -184,3 +185,22 @@ def test_pieces_are_three_letters_anywhere_and_fewer_where_a_word_begins() -> No
     assert pieces.wanted("customer") == ["cus", "tom", "mer"] and pieces.wanted("jo") == ["jo"] and pieces.wanted("@") == []
     assert pieces.wanted("o'neil") == ["nei", "eil"] and pieces.wanted("a-b") == ["a", "b"]
     assert pieces.wanted("小明") == ["小明"] and len(pieces.wanted("abcdefghi" * 20)) <= pieces.MOST
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_two_who_give_one_customer_an_address_at_once_are_both_found_by(desk: TestDesk) -> None:
+    found = person("Magdalena Vonder")
+    both = threading.Barrier(2, timeout=20)
+
+    def gives(address: str) -> None:
+        with db.transaction() as session:
+            identities.add(session.get_one(Contact, found), addresses.email(address), by=BY)
+            session.flush()
+            both.wait()
+
+    hands = [threading.Thread(target=gives, args=(one,)) for one in ("first@vonder.example", "second@kruse.example")]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join(30)
+    assert finds(desk, "first@von") == ["Magdalena"] == finds(desk, "second@kru") and as_made_anew()
