@@ -6,13 +6,13 @@ away whenever it is told with a PRAGMA whether the connection may write: hence c
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.base import OptionEngine
-from sqlalchemy.exc import OperationalError
 
 LOCK_PATIENCE_S = 30.0
 #: How many prepared statements a connection keeps; a desk has some hundreds that come again and again.
@@ -50,22 +50,27 @@ def prepare(connection: Any, _record: Any) -> None:
 
 
 def begin(connection: Connection) -> None:
-    """Begin looking at a snapshot, or take the only writer's seat: against other processes, tried again cooperatively."""
+    """Begin looking at a snapshot, or take the only writer's seat: against other processes, tried again cooperatively.
+
+    Said to the driver itself: each transaction begins here, and SQLAlchemy takes longer to pass such a word on than SQLite to heed it.
+    """
+    raw: Any = connection.connection.driver_connection
     if connection.get_execution_options().get("reading", False):
-        connection.exec_driver_sql("BEGIN")
+        raw.execute("BEGIN")
         return
     durable = connection.get_execution_options().get("durable", True)
     if connection.info.get("durable", True) is not durable:
-        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         connection.info["durable"] = durable
     until = time.monotonic() + LOCK_PATIENCE_S
     pause = 0.002
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            raw.execute("BEGIN IMMEDIATE")
             return
-        except OperationalError as busy:
-            if "locked" not in str(busy.orig) or time.monotonic() > until:
-                raise
+        except sqlite3.OperationalError as busy:
+            if "locked" not in str(busy) or time.monotonic() > until:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for an error as all others are
+                return
             time.sleep(pause)  # cooperative under gevent, unlike SQLite's busy handler
             pause = min(pause * 1.5, 0.05)
