@@ -7,6 +7,7 @@ import './behaviours/confirm.js';
 import './behaviours/forms.js';
 import './behaviours/menu.js';
 import './behaviours/list.js';
+import './behaviours/tabs.js';
 import './behaviours/keys.js';
 import './behaviours/palette.js';
 import './behaviours/drafts.js';
