@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select
 from sqlalchemy.orm import aliased
 
 from helpdesk import db
@@ -38,8 +38,9 @@ def bought(op: str, wanted: Any) -> ColumnElement[bool]:
     """Whose orders come to at least, or at most, so much, in main units of the desk's currency at its rates."""
     rates = money.of_desk(preferences())
     worth = case(*((Order.currency == code, literal(rate)) for code, rate in sorted(rates.items())), else_=literal(0.0))
-    back = select(func.sum(Return.amount_cents)).where(Return.order_id == Order.id).correlate(Order).scalar_subquery()
-    return _sum(op, func.sum((Order.total_cents - func.coalesce(back, 0)) * worth) / 100.0, wanted)
+    back = select(Return.order_id, func.sum(Return.amount_cents).label("cents")).group_by(Return.order_id).subquery()
+    sold = func.sum((Order.total_cents - func.coalesce(back.c.cents, 0)) * worth) / 100.0
+    return _sum(op, sold, wanted, _theirs().outerjoin(back, back.c.order_id == Order.id))
 
 
 def unrated() -> list[str]:
@@ -49,15 +50,17 @@ def unrated() -> list[str]:
     return sorted(code for code in found if code not in known)
 
 
-def _sum(op: str, what: ColumnElement[Any], wanted: float) -> ColumnElement[bool]:
+def _sum(op: str, what: ColumnElement[Any], wanted: float, theirs: Select[int] | None = None) -> ColumnElement[bool]:
     """Who bought nothing has 0: what nothing satisfies too is asked the other way round."""
+    theirs = _theirs() if theirs is None else theirs
     if op == "least":
-        return Contact.id.in_(_theirs().having(what >= wanted)) if wanted > 0 else Contact.id.not_in(_theirs().having(what < wanted))
-    return Contact.id.in_(_theirs().having(what <= wanted)) if wanted < 0 else Contact.id.not_in(_theirs().having(what > wanted))
+        return Contact.id.in_(theirs.having(what >= wanted)) if wanted > 0 else Contact.id.not_in(theirs.having(what < wanted))
+    return Contact.id.in_(theirs.having(what <= wanted)) if wanted < 0 else Contact.id.not_in(theirs.having(what > wanted))
 
 
 def _theirs() -> Select[int]:
-    """Whose orders these are: to be narrowed by what they come to."""
-    owner = aliased(Contact)
-    found = select(owner.canonical_id).select_from(Order).join(owner, owner.id == Order.contact_id)
-    return found.where(Order.status.not_in(NOT_BOUGHT)).group_by(owner.canonical_id)
+    """Whose orders these are: to be narrowed by what they come to. Only those who were merged are looked up: they are few."""
+    merged = aliased(Contact)
+    whose = func.coalesce(merged.merged_into_id, Order.contact_id)
+    found = select(whose).select_from(Order).outerjoin(merged, and_(merged.id == Order.contact_id, merged.merged_into_id.is_not(None)))
+    return found.where(Order.status.not_in(NOT_BOUGHT)).group_by(whose)
