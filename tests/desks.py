@@ -1,7 +1,8 @@
 """A whole desk for a test: real database (each engine), real templates, real index, a stopped clock if asked for.
 
-The schema is migrated once per run and engine, and the company of tests/people.py moves in once; each test gets its own copy. The
-application itself, which takes longer to build than most tests to run, stands through the run and moves from one copy to the next.
+The schema is migrated once per run (for PostgreSQL once per test process) and the company of tests/people.py moves in; each test gets
+its own copy. The application itself, which takes longer to build than most tests to run, stands through the run and moves from one copy
+to the next.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from helpdesk import clock, config, db, files, live, schema, worker
 from helpdesk.app import Desk, create_app, limiter
 from helpdesk.auth import User
 from helpdesk.config import Settings
-from tests import people
+from tests import people, samples
 from tests.servers import PostgresServer
 
 STOPPED_AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -79,6 +80,10 @@ def _made(url: str, place: str, *, inhabited: bool) -> Template:
     return Template(place, company)
 
 
+def _sqlite(path: Path, *, inhabited: bool) -> Template:
+    return _made(f"sqlite:///{path}", str(path), inhabited=inhabited)
+
+
 @pytest.fixture(scope="session")
 def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], Template]:
     """What to copy for an engine, empty or with the company in it; made when it is first asked for."""
@@ -86,8 +91,9 @@ def templates(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     @lru_cache
     def of(engine: str, inhabited: bool) -> Template:
         if engine == "sqlite":
-            path = tmp_path_factory.mktemp("template") / "helpdesk.db"
-            return _made(f"sqlite:///{path}", str(path), inhabited=inhabited)
+            name = "inhabited" if inhabited else "empty"
+            _folder, kept = samples.made_once(tmp_path_factory, name, lambda folder: _sqlite(folder / "helpdesk.db", inhabited=inhabited))
+            return kept  # type: ignore[no-any-return]
         server: PostgresServer = request.getfixturevalue("postgres_server")
         url = server.create()
         made = _made(url, url, inhabited=inhabited)

@@ -10,7 +10,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
@@ -18,7 +18,9 @@ from filelock import FileLock
 from helpdesk import config, db
 from helpdesk.app import create_app
 from helpdesk.demo import seed
-from tests.desks import Template
+
+if TYPE_CHECKING:
+    from tests.desks import Template
 
 #: How many tickets the sample company has in tests.
 TICKETS = 80
