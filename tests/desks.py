@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -146,6 +147,8 @@ class Standing:
         self._app: Desk | None = None
         #: Per engine: SQL compiled from statements is kept with the dialect it is for.
         self._compiled: dict[str, Engine] = {}
+        #: Per database on PostgreSQL, which is put back and not copied: connections that know its tables, for the next test.
+        self._connected: dict[str, Engine] = {}
 
     def move(self, settings: Settings) -> Desk:
         """The application, serving the desk of these settings."""
@@ -153,7 +156,7 @@ class Standing:
         if self._app is None or plan != self._plan or live.application() is not self._app:
             self._app, self._plan = create_app(settings), plan
         else:
-            db.connect(settings.database_url, pool_size=settings.pool_size)
+            self._connect(settings)
             files.use(settings.data / "files")
         self._app.config["HELPDESK"] = settings
         limiter.reset()
@@ -163,7 +166,23 @@ class Standing:
         first = self._compiled.setdefault(engine.name, engine)
         engine.dialect = engine.pool._dialect = first.dialect
         engine._compiled_cache = first._compiled_cache
+        if not settings.sqlite:
+            self._connected.setdefault(settings.database_url, engine)
         return self._app
+
+    def leave(self) -> None:
+        """The test is over: its connections wait for the next one on the same database, or close."""
+        if any(kept in (db._engine, getattr(db._engine, "_proxied", None)) for kept in self._connected.values()):
+            db._engine = db._looking = None
+        db.disconnect()
+
+    def _connect(self, settings: Settings) -> None:
+        if settings.database_url in self._connected:
+            db.disconnect()
+            # Another engine on the same connections: who listens to it, and what is remembered of its database, is of this test alone.
+            db._engine, db._writing = self._connected[settings.database_url].execution_options(), threading.RLock()
+        else:
+            db.connect(settings.database_url, pool_size=settings.pool_size)
 
 
 @pytest.fixture(scope="session")
@@ -178,7 +197,7 @@ def desk(settings: Settings, template: Template, standing: Standing) -> Iterator
     yield TestDesk(standing.move(settings), settings, replace(template.people))
     worker.employ(None)
     live.forget_watchers()
-    db.disconnect()
+    standing.leave()
 
 
 @pytest.fixture

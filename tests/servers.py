@@ -128,6 +128,8 @@ class PostgresServer(Server):
         super().__init__()
         self.data = self.folder / "data"
         self.data.mkdir(mode=0o700)
+        #: By URL: who puts rows back. A connection that stays knows the tables and has its plans ready.
+        self._keepers: dict[str, psycopg.Connection[Any]] = {}
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             for path in (self.folder, self.data):
                 shutil.chown(path, unprivileged())
@@ -179,9 +181,12 @@ class PostgresServer(Server):
         return f"postgresql+psycopg://{self.user}@127.0.0.1:{self.port}/{database}"
 
     def create(self, template: str | None = None) -> str:
-        """A new database, empty or a copy of the database named `template` (nobody may be connected to that one)."""
+        """A new database, empty or a copy of the database named `template`, whose connections end."""
         name = f"test_{secrets.token_hex(6)}"
         with self._admin() as connection:
+            if template:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [template])
+                self._keepers.pop(self.url(template), None)
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template0"}"')
         return self.url(name)
 
@@ -201,16 +206,30 @@ class PostgresServer(Server):
 
     def put_back(self, url: str) -> None:
         """Make this database what it was at `keep`, whoever is still connected to it."""
-        with self._admin() as connection:
-            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [url.rsplit("/", 1)[1]])
-        with psycopg.connect(plain(url), autocommit=True, connect_timeout=5) as connection:
-            connection.execute("CALL kept.put_back()")
+        keeper = self._keepers.get(url)
+        if keeper is None or keeper.closed:
+            keeper = self._keepers[url] = psycopg.connect(plain(url), autocommit=True, connect_timeout=5)
+        keeper.execute(END_THE_BUSY, [url.rsplit("/", 1)[1]])
+        keeper.execute("CALL kept.put_back()")
+
+    def leave(self, url: str) -> None:
+        """Close the connection that puts rows back, for a test that wants its database alone; the next `put_back` opens another."""
+        keeper = self._keepers.pop(url, None)
+        if keeper is not None:
+            keeper.close()
 
     def _admin(self) -> psycopg.Connection[Any]:
         return psycopg.connect(host="127.0.0.1", port=self.port, user=self.user, dbname="postgres", autocommit=True, connect_timeout=5)
 
 
-#: Rows go and come by table without asking foreign keys; a sequence that moved is set back.
+#: Connections that wait in a pool may stay; what works or holds a lock for itself is of a test that has ended.
+END_THE_BUSY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity a WHERE datname = %s AND pid <> pg_backend_pid()
+AND (state <> 'idle' OR EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND locktype = 'advisory'))
+"""
+
+#: Rows go and come by table without asking foreign keys; a sequence that moved is set back. Written out table by table, so that a
+#: connection plans each statement once.
 KEEP = """
 CREATE SCHEMA kept;
 DO $$ DECLARE t text; BEGIN
@@ -219,13 +238,17 @@ DO $$ DECLARE t text; BEGIN
   END LOOP;
 END $$;
 CREATE TABLE kept."the sequences" AS SELECT sequencename, start_value, last_value FROM pg_sequences WHERE schemaname = 'public';
-CREATE PROCEDURE kept.put_back() LANGUAGE plpgsql AS $$ DECLARE t text; kept_rows boolean; s record; BEGIN
-  SET session_replication_role = replica;
+DO $outer$ DECLARE t text; kept_rows boolean; body text := ''; BEGIN
   FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
-    EXECUTE format('DELETE FROM public.%I', t);
+    body := body || format('DELETE FROM public.%I; ', t);
     EXECUTE format('SELECT EXISTS (SELECT FROM kept.%I)', t) INTO kept_rows;
-    IF kept_rows THEN EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE SELECT * FROM kept.%I', t, t); END IF;
+    IF kept_rows THEN body := body || format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE SELECT * FROM kept.%I; ', t, t); END IF;
   END LOOP;
+  EXECUTE 'CREATE PROCEDURE kept.put_rows_back() LANGUAGE plpgsql AS $body$ BEGIN ' || body || ' END $body$';
+END $outer$;
+CREATE PROCEDURE kept.put_back() LANGUAGE plpgsql AS $$ DECLARE s record; BEGIN
+  SET session_replication_role = replica;
+  CALL kept.put_rows_back();
   FOR s IN SELECT k.* FROM kept."the sequences" k JOIN pg_sequences p USING (sequencename)
            WHERE p.schemaname = 'public' AND p.last_value IS DISTINCT FROM k.last_value LOOP
     PERFORM setval(format('public.%I', s.sequencename)::regclass, coalesce(s.last_value, s.start_value), s.last_value IS NOT NULL);

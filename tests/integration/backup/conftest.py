@@ -37,8 +37,10 @@ class Filled:
 
 
 @pytest.fixture
-def filled(desk: TestDesk, stopped: clock.Hand, monkeypatch: pytest.MonkeyPatch) -> Filled:
+def filled(desk: TestDesk, stopped: clock.Hand, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Filled:
     monkeypatch.setattr(live, "_artist", None)  # nobody looks, and a drawing thread would hold the database
+    if not desk.settings.sqlite:
+        request.getfixturevalue("postgres_server").leave(desk.settings.database_url)
     company = desk.people
     people.arrives(company.alice)
     first = people.writes(company.carol, ODD, inbox=company.mail, subject="Odd \t characters")
