@@ -108,6 +108,7 @@ class Unit:
 _engine: Engine | None = None
 #: The same engine, looking: made when it is first needed.
 _looking: Engine | None = None
+_looked_at: Engine | None = None
 _commits = 0
 _unit: contextvars.ContextVar[Unit | None] = contextvars.ContextVar("unit", default=None)
 _writing = threading.RLock()
@@ -148,12 +149,11 @@ def connect(url: str, *, pool_size: int = 10) -> Engine:
 def disconnect() -> None:
     """Close every connection of this process."""
     global _engine, _looking
-    if _looking is not None:
-        _looking.dispose()
-        _looking = None
-    if _engine is not None:
-        _engine.dispose()
-        _engine = None
+    left = (_looking, _engine)
+    _looking = _engine = None  # first, so that no other thread begins anything on what is being closed
+    for one in left:
+        if one is not None:
+            one.dispose()
 
 
 def engine() -> Engine:
@@ -235,11 +235,13 @@ def read() -> Iterator[Session]:
 
 
 def _reading() -> Engine:
-    global _looking
-    if _looking is None:
-        bound = engine()
-        _looking = db_sqlite.Looking(bound) if bound.dialect.name == "sqlite" else bound.execution_options(postgresql_readonly=True)
-    return _looking
+    global _looking, _looked_at
+    bound = engine()
+    looking = _looking
+    if looking is None or _looked_at is not bound:
+        looking = db_sqlite.Looking(bound) if bound.dialect.name == "sqlite" else bound.execution_options(postgresql_readonly=True)
+        _looking, _looked_at = looking, bound
+    return looking
 
 
 @contextmanager
