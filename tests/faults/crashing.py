@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import smtplib
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from helpdesk import clock, config, db, worker
 from helpdesk.app import create_app
 from helpdesk.channels.email import arrivals, bounded, handover, sending, steps
 from helpdesk.events import Delivery
+from tests.faults.spoken import Program
 
 #: The steps of sending, in their order: what is patched, and whether the original runs first.
 STEPS: dict[str, tuple[Any, str, bool]] = {
@@ -39,28 +39,15 @@ STEPS: dict[str, tuple[Any, str, bool]] = {
 BOX = "support@example.com"
 
 
-class Worker:
+class Worker(Program):
     """The program, spoken to."""
 
     def __init__(self, environ: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.crashing"],
-            env={**os.environ, **environ}, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        super().__init__("tests.faults.crashing", environ)
 
     def work(self, at: datetime | None = None, *, step: str = "", kill_at: str = "", mails: list[Path] | None = None) -> str:
         """Take in mails, and work everything off; how it ended."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        told = {"at": at.isoformat() if at else "", "step": step, "kill_at": kill_at, "mails": [str(path) for path in mails or []]}
-        self._process.stdin.write(json.dumps(told) + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+        return self.ask(at=at.isoformat() if at else "", step=step, kill_at=kill_at, mails=[str(path) for path in mails or []])
 
 
 # --- the program ---------------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.faults.spoken import Program
+
 ROOT = Path(__file__).parents[2]
 #: What libraries import only when they are used.
 BESIDE = (
@@ -62,25 +64,14 @@ class Forked:
         return False
 
 
-class Forge:
+class Forge(Program):
     """The program, spoken to."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.forge"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        super().__init__("tests.faults.forge")
 
     def start(self, environ: dict[str, str], arguments: list[str], log: Path) -> Forked:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"environ": environ, "arguments": arguments, "log": str(log)}) + "\n")
-        self._process.stdin.flush()
-        return Forked(int(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
+        return Forked(int(self.ask(environ=environ, arguments=arguments, log=str(log))))
 
 
 # --- the program ---------------------------------------------------------------------------------------------------------

@@ -12,13 +12,11 @@ import os
 import random
 import select as waiting
 import signal
-import subprocess
 import sys
 import threading
 import time
 import traceback
 from contextlib import suppress
-from pathlib import Path
 
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,6 +25,7 @@ from helpdesk import db, events, worker
 from helpdesk.agents import matching
 from helpdesk.agents.models import AgentProfile
 from helpdesk.errors import HelpdeskError
+from tests.faults.spoken import Program
 
 
 class Router:
@@ -46,30 +45,16 @@ class Router:
         return bool(waiting.select([self._process], [], [], patience_s)[0])
 
 
-class Routers:
+class Routers(Program):
     """The program, spoken to."""
 
     def __init__(self) -> None:
-        self._program = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.routers"],
-            cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        super().__init__("tests.faults.routers")
 
     def start(self, url: str, workers: int, *, processes: int, seconds: float) -> list[Router]:
         """So many processes, which share so many workers."""
-        assert self._program.stdin is not None and self._program.stdout is not None
-        started = []
-        for _ in range(processes):
-            self._program.stdin.write(json.dumps({"url": url, "workers": workers // processes, "seconds": seconds}) + "\n")
-            self._program.stdin.flush()
-            started.append(Router(int(self._program.stdout.readline())))
-        return started
-
-    def close(self) -> None:
-        assert self._program.stdin is not None and self._program.stdout is not None
-        self._program.stdin.close()
-        self._program.wait(10)
-        self._program.stdout.close()
+        share = workers // processes
+        return [Router(int(self.ask(url=url, workers=share, seconds=seconds))) for _ in range(processes)]
 
 
 # --- the program ---------------------------------------------------------------------------------------------------------
